@@ -1,0 +1,1 @@
+"""Recipes, schedules, container files, and the server for bundles."""

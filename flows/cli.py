@@ -1,0 +1,22 @@
+"""The `bequest` command: one file a group of commands, nothing heavy imported before a command needs it."""
+
+import typer
+
+from flows.commands import doctor, feedback, importing, recipe, registry, run, schedule, serve, services, status
+
+app = typer.Typer(
+    name="bequest",
+    help="The next project inherits: find ancestors, compress, transfer, fuse, train, judge, deploy, watch.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for module in (run, importing, registry, serve, feedback, status, services, schedule, doctor, recipe):
+    module.register(app)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

@@ -1,0 +1,1 @@
+"""The commands of `bequest`, one file a group; each has `register(app)`."""

@@ -1,0 +1,94 @@
+"""`bequest lineage`, `bequest promote`, `bequest rollback`: the family tree and the stages."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from flows.console import out, print_json, user_errors
+
+
+class Format(StrEnum):
+    """How a family tree is printed."""
+
+    tree = "tree"
+    json = "json"
+    mermaid = "mermaid"
+    svg = "svg"
+
+
+class To(StrEnum):
+    """Stages a version can be moved to."""
+
+    staging = "staging"
+    production = "production"
+    archived = "archived"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("lineage", epilog="Example: [bold]bequest lineage digits@production --format mermaid[/]")(lineage)
+    app.command("promote", epilog="Example: [bold]bequest promote digits 8 --to production[/]")(promote)
+    app.command("rollback", epilog="Example: [bold]bequest rollback digits --reason 'labels were wrong'[/]")(rollback)
+
+
+@user_errors
+def lineage(
+    address: Annotated[str, typer.Argument(metavar="NAME[@stage|/version]", help="A registered version.")],
+    format: Annotated[Format, typer.Option(help="tree for people, json for scripts, mermaid or svg for a page.")] = Format.tree,
+) -> None:
+    """Show the family tree of a version: who it comes from, by which operation."""
+    from model_registry import lineage as family
+    from model_registry import versions
+
+    version = versions.resolve(address)
+    if format is Format.json:
+        print_json(family.as_json(version))
+    elif format is Format.mermaid:
+        out.file.write(family.as_mermaid(version))
+    elif format is Format.svg:
+        from model_registry.drawing import as_svg
+
+        out.file.write(as_svg(version))
+    else:
+        out.print(family.as_text(version), highlight=False, markup=False, soft_wrap=True)
+
+
+@user_errors
+def promote(
+    name: Annotated[str, typer.Argument(help="A registered model.")],
+    version: Annotated[int, typer.Argument(help="Its version.")],
+    to: Annotated[To, typer.Option(help="The stage to move it to.")],
+    reason: Annotated[str, typer.Option(help="Why, kept in the promotion ledger.")] = "",
+    force: Annotated[bool, typer.Option(help="Promote although the gate refused it or never judged it.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the version as JSON.")] = False,
+) -> None:
+    """Move a version to a stage; the version that was in production before is archived.
+
+    Exit code 3 where the gate refused the version.
+    """
+    from model_registry import stages
+
+    moved = stages.promote(name, version, to.value, reason=reason, force=force)
+    _tell(moved.label, moved.stage, json)
+
+
+@user_errors
+def rollback(
+    name: Annotated[str, typer.Argument(help="A registered model.")],
+    reason: Annotated[str, typer.Option(help="Why, kept in the promotion ledger.")] = "",
+    json: Annotated[bool, typer.Option("--json", help="Print the version as JSON.")] = False,
+) -> None:
+    """Put the version back into production that stood there before the present one."""
+    from model_registry import stages
+
+    moved = stages.rollback(name, reason=reason)
+    _tell(moved.label, moved.stage, json)
+
+
+def _tell(label: str, stage: str, json: bool) -> None:
+    if json:
+        print_json({"version": label, "stage": stage})
+    else:
+        out.print(f"[green]✓[/] {escape(label)} is in stage {stage}")

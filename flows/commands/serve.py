@@ -1,0 +1,92 @@
+"""`bequest serve`: a version's bundle behind MLflow's scoring protocol."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.console import user_errors
+from model_registry.errors import InputError
+
+EXAMPLES = """
+[bold]Examples[/]
+
+  bequest serve digits@production
+
+  bequest serve digits/7 --port 8080
+
+  bequest serve path/to/bundle --max-rows 100
+
+  curl localhost:5001/invocations -H 'Content-Type: text/csv' --data-binary @rows.csv
+
+  docker build --build-context bundle=$(bequest serve digits@production --print-bundle) ...
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("serve", epilog=EXAMPLES)(serve)
+
+
+@user_errors
+def serve(
+    model: Annotated[
+        str, typer.Argument(metavar="NAME[@stage|/version]|FOLDER", help="A registered version, or a bundle's folder.")
+    ],
+    *,
+    host: Annotated[str, typer.Option(help="Address to bind to; any but loopback needs a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to bind to; 0 takes a free one.", min=0, max=65535)] = 5001,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the token that clients must send as `Authorization: Bearer`; else BEQUEST_SERVE_TOKEN."),
+    ] = None,
+    max_rows: Annotated[int | None, typer.Option(help="Most rows in a request; else 10000.", min=1, show_default=False)] = None,
+    max_body_mb: Annotated[
+        float | None, typer.Option(help="Largest request body in MiB; else 16.", min=0.001, show_default=False)
+    ] = None,
+    access_log: Annotated[bool, typer.Option("--access-log", help="Log every request.")] = False,
+    print_bundle: Annotated[
+        bool, typer.Option("--print-bundle", help="Verify the bundle, print its folder and end, for a script or an image.")
+    ] = False,
+) -> None:
+    """Answer prediction requests from a version's bundle, without TensorFlow, until Ctrl-C or SIGTERM.
+
+    The address is MLflow's: POST /invocations with JSON (dataframe_split, dataframe_records, inputs, instances) or CSV.
+    """
+    folder, identity = _find(model)
+    if print_bundle:
+        from tasks import bundle
+
+        bundle.verify(folder)
+        sys.stdout.write(f"{folder}\n")
+        return
+    command = [str(folder), *identity, "--host", host, "--port", str(port)]
+    command += ["--token-file", str(token_file)] if token_file else []
+    command += ["--max-rows", str(max_rows)] if max_rows else []
+    command += ["--max-body-mb", str(max_body_mb)] if max_body_mb else []
+    command += ["--access-log"] if access_log else []
+    # The server takes this process's place, so nothing of MLflow stays in memory and signals reach it directly.
+    # -P: a folder `deployments` where the command is run must not stand in for ours.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "deployments.serving", *command])
+
+
+def _find(model: str) -> tuple[Path, list[str]]:
+    """The bundle's folder, and what it answers as."""
+    path = Path(model).expanduser()
+    if model.startswith((".", "/", "~")) or (path / "manifest.json").is_file():
+        return path.absolute(), []
+    from model_registry.artifacts import fetch
+    from model_registry.versions import resolve
+
+    version = resolve(model)
+    folder = fetch(version) / "bundle"
+    if not folder.is_dir():
+        raise InputError(
+            f"{version.label} has no bundle, so it can't be served: it was made by the operation {version.operation!r}, "
+            "and only the last step of a run, 'quantized' or 'converted', makes one. "
+            f"Serve {version.name}@staging or {version.name}@production, or make one with `bequest run RECIPE`; "
+            f"`bequest status {version.name}` lists what stands."
+        )
+    return folder, ["--name", version.name, "--version", str(version.version)]

@@ -1,0 +1,113 @@
+"""`bequest status`: what stands in the registry, and what was moved by hand."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from flows.console import err, out, print_json, print_table, user_errors
+
+if TYPE_CHECKING:
+    from model_registry.versions import Version
+
+_COLOURS = {"Production": "green", "Staging": "yellow", "Archived": "dim"}
+_ROOMY_WIDTH = 120
+_ROOMY = ("size (bytes)", "trigger", "made")  # shown where the terminal is that wide
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("status", epilog="Example: [bold]bequest status digits[/]")(status)
+
+
+@user_errors
+def status(
+    name: Annotated[str | None, typer.Argument(help="A registered model, or an address of it; all if left out.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Show what stands in the registry: each model's stages, or every version of one model."""
+    from model_registry import stages, versions
+
+    if name is not None and name not in versions.names():  # a model without a ready version has no address, but a name
+        name = versions.resolve(name).name
+    notes = [note for each in ([name] if name else versions.names()) for note in stages.reconcile(each)]
+    rows = _versions(name) if name else _models()
+    if json:
+        print_json({"models" if name is None else "versions": rows, "notes": notes})
+        return
+    for note in notes:
+        err.print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True)
+    if not rows:
+        empty = f"{escape(name)} has no versions." if name else "The registry is empty."
+        out.print(f"{empty} `bequest run RECIPE` makes a first one, `bequest import PATH --name NAME` brings one in.")
+        return
+    left_out = _ROOMY if name and out.is_terminal and out.width < _ROOMY_WIDTH else ()
+    print_table(_table([{key: value for key, value in row.items() if key not in left_out} for row in rows]))
+    if left_out:
+        out.print(f"[dim]{', '.join(left_out)}: in a terminal of {_ROOMY_WIDTH} columns, or with --json[/]", highlight=False)
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    """The rows; the first column, which names them, stays whole and on one line, the others fold."""
+    first, *others = rows[0]
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    table.add_column(first, no_wrap=True, min_width=max(len(row[first]) for row in rows))
+    for key in others:
+        table.add_column(key, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(key, value) for key, value in row.items()))
+    return table
+
+
+def _cell(key: str, value: Any) -> str:
+    if value is None or value == "":
+        return "[dim]-[/]"
+    if key == "stage" and value in _COLOURS:
+        return f"[{_COLOURS[value]}]{value}[/]"
+    if key == "gate" and value == "refused":
+        return "[red]refused[/]"
+    return f"{value:.4f}" if isinstance(value, float) else escape(str(value))
+
+
+def _models() -> list[dict[str, Any]]:
+    from model_registry import versions
+
+    rows = []
+    for name in versions.names():
+        found = versions.search(f"name = '{name}'")
+        standing = {version.stage: version for version in found if version.stage in ("Production", "Staging")}
+        production = standing.get("Production")
+        rows.append(
+            {
+                "model": name,
+                "production": production.label if production else None,
+                "staging": standing["Staging"].label if "Staging" in standing else None,
+                "accuracy": production.test_accuracy if production else None,
+                "versions": len(found),
+                "not ready": sum(not version.ready for version in found),
+            }
+        )
+    return rows
+
+
+def _versions(name: str) -> list[dict[str, Any]]:
+    from model_registry import versions
+
+    found = sorted(versions.search(f"name = '{name}'"), key=lambda version: version.version)
+    return [_row(version) for version in found]
+
+
+def _row(version: "Version") -> dict[str, Any]:
+    return {
+        "version": version.label,
+        "operation": version.operation if version.ready else "not ready",
+        "parents": ", ".join(f"{parent.name}/{parent.version}" for parent in version.parents),
+        "stage": version.stage,
+        "gate": version.gate,
+        "validation accuracy": version.facts.get("validation_accuracy"),
+        "test accuracy": version.test_accuracy,
+        "size (bytes)": version.facts.get("size_bytes"),
+        "trigger": version.trigger.get("kind"),
+        "made": version.created.strftime("%Y-%m-%d %H:%M"),
+    }

@@ -1,0 +1,87 @@
+"""Checks of the registry: versions not made by bequest, files gone, stages moved by hand. Loads MLflow."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flows.doctor.check import Check
+from flows.doctor.store import sqlite_file
+from model_registry.workspace import current
+
+if TYPE_CHECKING:
+    from model_registry.versions import Version
+
+
+def registry(repair: bool) -> list[Check]:
+    """Whether what the registry lists can be used; nothing is looked at before there is a store."""
+    file = sqlite_file(current().tracking_uri)
+    if file is not None and not file.exists():
+        return [Check("registry", "ok", "empty, its store is not made yet")]
+    from model_registry import versions
+
+    known = versions.search()
+    ready = [version for version in known if version.ready]
+    return [*_unready(versions.unready()), *_files(ready), *_moved(sorted({version.name for version in known}), repair)]
+
+
+def _unready(found: "list[Version]") -> list[Check]:
+    if not found:
+        return [Check("versions", "ok", "all were made by bequest and are ready")]
+    listed = ", ".join(version.label for version in found)
+    remedy = "They are never chosen, served or promoted. Bring a model in with `bequest import`, or delete them in MLflow's UI."
+    return [Check("versions", "warn", f"not ready: {listed}", remedy)]
+
+
+def _files(ready: "list[Version]") -> list[Check]:
+    """Whether the files of each version stand. Their bytes are compared when they are used, not here."""
+    gone = [(version, missing) for version in ready if (missing := _missing(version)) is not None]
+    if not gone:
+        return [Check("version files", "ok", f"those of {len(ready)} versions stand")]
+    serving = [version for version, _ in gone if version.aliases]
+    found = ", ".join(f"{version.label}: {path}" for version, path in gone)
+    remedy = "Restore them from a backup, or run the recipe again: stages whose files are gone are repeated."
+    if serving:
+        names = ", ".join(f"`bequest rollback {version.name}`" for version in serving if "production" in version.aliases)
+        remedy += f" Until then: {names}." if names else ""
+    return [Check("version files", "fail" if serving else "warn", f"missing: {found}", remedy)]
+
+
+def _missing(version: "Version") -> str | None:
+    """The first file of a version that does not stand; a store on another machine is not looked into."""
+    from mlflow.utils.file_utils import local_file_uri_to_path
+    from mlflow.utils.uri import is_local_uri
+
+    from model_registry import manifest
+    from model_registry.store import client, plain_errors
+
+    with plain_errors(f"reading where the files of {version.label} are"):
+        location = client().get_logged_model(version.model_id).artifact_location
+    if not is_local_uri(location):
+        return None
+    folder = Path(local_file_uri_to_path(location))
+    listing = folder / manifest.NAME
+    if not listing.is_file():
+        return str(listing)
+    names = json.loads(listing.read_text())["files"]
+    return next((str(folder / name) for name in names if not (folder / name).is_file()), None)
+
+
+def _moved(names: list[str], repair: bool) -> list[Check]:
+    """Whether production is where the ledger says it is."""
+    from model_registry import ledger, stages
+
+    by_hand = []
+    for name in names:
+        champion = stages.champion(name)
+        moves = [entry for entry in ledger.read(name) if entry.to == "Production"]
+        if champion is not None and (not moves or moves[-1].version != champion.version):
+            by_hand.append(champion)
+    if not by_hand:
+        return [Check("stages", "ok", "as the ledger has them")]
+    found = ", ".join(f"{version.label} (gate: {version.gate or 'never judged'})" for version in by_hand)
+    if repair:
+        for version in by_hand:
+            stages.reconcile(version.name)
+        return [Check("stages", "ok", f"moved by hand, now in the ledger: {found}")]
+    remedy = "Such moves are honoured. `bequest doctor --repair` notes them in the ledger; `bequest rollback` undoes them."
+    return [Check("stages", "warn", f"put into production by hand: {found}", remedy)]

@@ -1,0 +1,145 @@
+"""Watch production: a batch is compared with the reference, and on drift or degradation the loop runs again."""
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+from pydantic import BaseModel, ConfigDict
+
+from flows.inherit import inherit
+from flows.outcome import Outcome
+from model_registry import artifacts, stages, versions
+from model_registry.errors import InputError
+from model_registry.store import ensure
+from model_registry.versions import Version
+from tasks.feedback import Report, keep_batch, watch
+from tasks.recipe.inherit import dump
+from tasks.recipe.load import parse
+from tasks.solution import Solution
+
+
+class Watched(BaseModel):
+    """What a look at production came to."""
+
+    model_config = ConfigDict(frozen=True)
+
+    report: Report
+    action: str
+    outcome: Outcome | None = None
+
+
+@flow(name="feedback", flow_run_name="feedback {name}")
+def feedback(name: str, data: str, target: str | None = None, retrain: bool = True) -> Watched:
+    """Compares a batch with the production version's reference and starts the loop again where that is called for.
+
+    With a server and its worker up, retraining is asked for by an event that an automation answers; else it runs here.
+
+    Args:
+        name: The registered model's name.
+        data: The batch, labelled or not.
+        target: The label column, where it has another name than in training.
+        retrain: False reports only.
+
+    Raises:
+        InputError: Nothing stands in production, or the batch is not of the form it was trained on.
+    """
+    ensure()
+    stages.reconcile(name)
+    version = stages.champion(name)
+    if version is None:
+        versions.resolve(f"{name}@production")  # raises, naming what does stand
+        raise InputError(f"{name}: nothing stands in production.")
+    report = watch(version, str(Path(data).absolute()), target)
+    create_markdown_artifact(_markdown(report), key=f"{name.replace('.', '-').replace('_', '-')}-feedback", description=name)
+    if report.decision != "retrain" or not retrain:
+        return Watched(report=report, action="reported")
+    answered = _answered(version.name, report.batch_sha256)
+    if answered is not None:
+        return Watched(report=report, action=f"this batch was answered before, by {answered.label}")
+    batch = keep_batch(Path(data), report.batch_sha256, version, target)
+    kind = "degradation" if report.degraded else "drift"
+    request = {
+        "name": name,
+        "batch": str(batch),
+        "reason": f"{kind}: {report.reason}",
+        "reference_version": version.label,
+        "window": report.batch_sha256,
+    }
+    if _asked_by_event(request):
+        return Watched(report=report, action="retraining was asked for by the event bequest.retrain.requested")
+    return Watched(report=report, action="retrained", outcome=retrain_flow(**request))
+
+
+@flow(name="retrain", flow_run_name="retrain {name}")
+def retrain(name: str, batch: str, reason: str, reference_version: str, window: str = "") -> Outcome | None:
+    """Runs the loop again with the production version as parent, its solution inherited and a batch added to its data.
+
+    Args:
+        name: The registered model's name.
+        batch: The labelled batch to add, kept in the workspace.
+        reason: Why, for the lineage.
+        reference_version: The production version the batch was compared with; it becomes the parent.
+        window: Hash of the batch, by which a second request for it is recognised.
+    """
+    if window and _answered(name, window) is not None:
+        return None  # the same request twice: hourly feedback on one batch while its retraining waited
+    parent = versions.resolve(reference_version)
+    path = _retraining_recipe(parent, batch)
+    kind = reason.split(":", maxsplit=1)[0]
+    return inherit(
+        str(path),
+        trigger={"kind": kind, "reason": reason, "parent": parent.label, "batch": batch, "window": window},
+    )
+
+
+retrain_flow = retrain  # `feedback` has a parameter of the same name
+
+
+def _retraining_recipe(parent: Version, batch: str) -> Path:
+    """The parent's own recipe, inheriting from the parent, with the batch added; kept as a file of its own."""
+    solution = Solution.read(artifacts.fetch(parent))
+    if solution.recipe is None:
+        raise InputError(f"{parent.label} has no recipe to run again. Promote a version that a loop made.")
+    stated: dict[str, Any] = dict(solution.recipe)
+    stated["inherit"] = {"ancestors": [parent.uri], "solution": True}
+    data = stated["data"]
+    stated["data"] = data | {"append": [*data["append"], batch]}
+    if solution.card is not None and solution.card.modality == "tabular" and data["target"] is None:
+        stated["data"]["target"] = solution.card.target  # a bundled source names its own label column, a batch does not
+    folder = ensure().home / "recipes"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{parent.name}-{parent.version}-{Path(batch).stem}.yaml"
+    path.write_text(dump(parse(stated, origin=f"recipe of {parent.label}")), encoding="utf-8")
+    return path
+
+
+def _answered(name: str, window: str) -> Version | None:
+    """The judged version that a batch has led to, if any: one batch starts one retraining, however often it is seen.
+
+    A retraining that was cut off before its verdict does not count: the same call carries it on.
+    """
+    for version in versions.search(f"name = '{name}'"):
+        if version.ready and version.gate and version.trigger.get("window") == window:
+            return version
+    return None
+
+
+def _asked_by_event(request: dict[str, str]) -> bool:
+    """Whether a running worker was asked to retrain; False where this process has to do it itself."""
+    from flows.automations import emit_retrain
+    from flows.services import running
+
+    if "worker" not in running():
+        return False
+    return bool(emit_retrain(**request))
+
+
+def _markdown(report: Report) -> str:
+    drifted = [feature["name"] for feature in report.features + report.predictions if feature["drifted"]]
+    accuracy = "not known" if report.accuracy is None else f"{report.accuracy:.3f}"
+    return (
+        f"# {report.version}: {report.decision}\n\n{report.reason}.\n\n| rows | quarantined | accuracy | drifted |\n"
+        f"| --- | --- | --- | --- |\n"
+        f"| {report.rows} | {report.quarantined} | {accuracy} | {', '.join(drifted) or 'nothing'} |\n"
+    )

@@ -1,0 +1,234 @@
+"""The loop: preprocess, compress, transfer, fuse, train, evaluate, deploy. Order only, no maths."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+
+from flows.loop import Loop, refreshed
+from flows.outcome import Outcome, as_markdown
+from flows.plan import Plan, plan
+from model_registry import gates, ledger, lineage, stages, versions
+from model_registry.drawing import as_svg
+from model_registry.reference import DataRef, ModelRef
+from model_registry.versions import Version
+from tasks.compress import compress
+from tasks.convert import convert
+from tasks.data.digest import source_digest
+from tasks.deploy import Deployment, deploy
+from tasks.evaluate import evaluate
+from tasks.fuse import fuse
+from tasks.preprocess import preprocess
+from tasks.recipe.inherit import dump, recipe_sha256
+from tasks.select import select
+from tasks.stage import Job
+from tasks.tracking import loop_run, outcomes
+from tasks.train import train
+from tasks.transfer import control, transfer
+
+
+@flow(name="inherit", flow_run_name="inherit {recipe}", validate_parameters=False)
+def inherit(recipe: str, trigger: dict[str, Any] | None = None, refresh: str | None = None) -> Outcome:
+    """Runs one recipe from data to deployment.
+
+    Args:
+        recipe: The recipe's file.
+        trigger: What started it: `kind` (manual, schedule, drift, degradation), `reason`, and for a retraining `parent`.
+        refresh: A stage to do again, with all that follow, although nothing has changed.
+
+    Raises:
+        InputError: The recipe or its data is wrong.
+        BequestError: A stage failed; the same call carries on where it stopped.
+    """
+    started, again = trigger or {"kind": "manual"}, refreshed(refresh)
+    planned = plan(
+        Path(recipe), prepare=lambda path: inherit(str(path), trigger={"kind": "prepare", "reason": f"for {recipe}"})
+    )
+    name = planned.recipe.name
+    with loop_run(name, f"{name}: {started['kind']}", trigger=started) as (run, experiment_id):
+        run.text("recipe.yaml", dump(planned.recipe))
+        run.params(
+            {
+                "recipe": recipe,
+                "ancestors": planned.recipe.inherit.ancestors,
+                "inherited_keys": ", ".join(planned.inherited_keys) or "none",
+            }
+        )
+        loop = Loop(
+            Job(
+                recipe=planned.recipe,
+                recipe_sha256=recipe_sha256(planned.recipe),
+                run_id=run.run_id,
+                experiment_id=experiment_id,
+                trigger=started,
+                refreshed=again,
+            )
+        )
+        data, ancestors = _begin(loop, planned)
+        candidate, scratch = _derive(loop, ancestors, data)
+        outcome = _finish(loop, planned, ancestors, candidate, scratch, data)
+        run.rename(f"{outcome.version} {started['kind']}{' (unchanged)' if outcome.unchanged else ''}")
+        run.text("lineage.txt", outcome.tree)
+        run.text("lineage.svg", as_svg(versions.get(candidate.name, candidate.version)))
+        run.json("outcome.json", outcome.model_dump(mode="json"))
+        run.tags({"bequest.reused": ", ".join(loop.reused), "bequest.version": outcome.version, "bequest.gate": outcome.gate})
+        known = {name: value for name, value in outcome.verdict.metrics.items() if value is not None}
+        run.metrics({f"test_{name}": value for name, value in known.items()})
+    create_markdown_artifact(as_markdown(outcome), key=f"{name.replace('.', '-').replace('_', '-')}-outcome", description=name)
+    return outcome
+
+
+def _begin(loop: Loop, planned: Plan) -> tuple[DataRef, list[ModelRef]]:
+    """The target's data set, and the ancestors: as named, or as the registry ranks them."""
+    recipe = loop.job.recipe
+    candidates = lineage.candidates(exclude_name=recipe.name) if planned.automatic else []
+    held, unknown = _held([*planned.ancestors, *candidates])
+    data = loop.run(
+        preprocess,
+        {"data": recipe.data.model_dump(mode="json"), "preprocess": recipe.preprocess.model_dump(mode="json")},
+        [source_digest(recipe, planned.base), json.dumps(planned.contract, sort_keys=True), *held],
+        base=str(planned.base),
+        contract=planned.contract,
+        held=held,
+        unknown=unknown,
+    )
+    if not planned.automatic:
+        return data, [version.ref for version in planned.ancestors]
+    chosen = loop.run(
+        select,
+        {"inherit": recipe.inherit.model_dump(mode="json")},
+        [data.sha256, *(each.sha256 for each in candidates)],
+        candidates=[each.ref for each in candidates],
+        data=data,
+    )
+    return data, chosen
+
+
+def _held(ancestors: list[Version]) -> tuple[list[str], list[str]]:
+    """Data sets of whole families, whose rows keep their split; and the versions whose data set is not here any more."""
+    family = {label: member for version in ancestors for label, member in lineage.ancestry(version).items()}
+    folders = {member.data_uri: label for label, member in family.items() if member.data_uri}
+    standing = sorted(folder for folder in folders if Path(folder).is_dir())
+    return standing, sorted(label for folder, label in folders.items() if folder not in standing)
+
+
+def _derive(loop: Loop, ancestors: list[ModelRef], data: DataRef) -> tuple[ModelRef, ModelRef | None]:
+    """Ancestors to one converted model, and the from-scratch control."""
+    recipe = loop.job.recipe
+    sections = recipe.model_dump(mode="json")
+    augmentation = {"augment": sections["preprocess"]["augment"]}
+    learning = {"transfer": sections["transfer"], "model": sections["model"]} | augmentation
+    smaller = [
+        loop.run(
+            compress,
+            {
+                "compress": sections["compress"]["prune"],
+                "batch_size": recipe.train.batch_size,
+                "transfer": sections["transfer"],
+            },
+            [ancestor.sha256, ancestor.uri, data.sha256],
+            ancestor=ancestor,
+            data=data,
+        )
+        for ancestor in ancestors
+    ]
+    heirs = [
+        loop.run(transfer, learning, [ancestor.sha256, ancestor.uri, data.sha256], ancestor=ancestor, data=data)
+        for ancestor in smaller
+    ]
+    scratch = None
+    if recipe.transfer.control or not heirs:
+        scratch = loop.run(control, learning, [data.sha256], data=data)
+    members = [*heirs, *([scratch] if scratch else [])]
+    fused = loop.run(
+        fuse, {"fuse": sections["fuse"]}, [data.sha256, *(heir.sha256 for heir in members)], heirs=members, data=data
+    )
+    trained = loop.run(
+        train,
+        {"train": sections["train"], "trigger": loop.job.trigger.get("parent")} | augmentation,
+        [fused.sha256, data.sha256],
+        model_ref=fused,
+        data=data,
+    )
+    converted = loop.run(
+        convert,
+        # The served version carries the whole recipe: feedback and retraining read it there, so any change makes a new one.
+        {"recipe": {name: section for name, section in sections.items() if name not in ("description", "run")}},
+        [trained.sha256, data.sha256],
+        model_ref=trained,
+        data=data,
+    )
+    return converted, scratch
+
+
+def _finish(
+    loop: Loop, planned: Plan, ancestors: list[ModelRef], candidate: ModelRef, scratch: ModelRef | None, data: DataRef
+) -> Outcome:
+    """Judges and deploys the candidate, unless it or an heir of it stands in production already."""
+    recipe = loop.job.recipe
+    stages.reconcile(recipe.name)
+    champion = stages.champion(recipe.name)
+    version = versions.get(candidate.name, candidate.version)
+    judged = gates.read(version)
+    asked = "evaluate" in loop.job.refreshed
+    superseded = champion is not None and lineage.descends_from(champion, version) and not asked
+    withdrawn = not superseded and not asked and version.stage != "Production" and _was_in_production(version)
+    if (superseded or withdrawn) and judged is not None:
+        verdict = judged
+        deployment = Deployment(
+            version=version.label, stage=version.stage, rows_checked=0, disagreement=0.0, max_difference=0.0
+        )
+    else:
+        against = champion.ref if champion is not None and champion.version != version.version else None
+        verdict = loop.run(
+            evaluate,
+            {"evaluate": recipe.evaluate.model_dump(mode="json")},
+            [candidate.sha256, data.sha256, against.sha256 if against else "none", scratch.sha256 if scratch else "none"],
+            candidate=candidate,
+            data=data,
+            champion=against,
+            control=scratch,
+        )
+        deployment = loop.run(
+            deploy,
+            {"deploy": recipe.deploy.model_dump(mode="json")},
+            [candidate.sha256, data.sha256, str(verdict.passed), verdict.run_id],
+            candidate=candidate,
+            data=data,
+            verdict=verdict,
+        )
+    version = versions.get(candidate.name, candidate.version)
+    reigning = stages.champion(recipe.name)
+    family = lineage.ancestry(version)
+    considered = [f"{ref.name}/{ref.version}" for ref in ancestors]
+    notes = outcomes(loop.job.experiment_id, loop.job.run_id)
+    if withdrawn:
+        notes.append(
+            f"{version.label} stood in production before and was taken out, so it is not put back unasked: "
+            f"`bequest promote {version.name} {version.version} --to production` does"
+        )
+    return Outcome(
+        name=recipe.name,
+        version=version.label,
+        gate="passed" if verdict.passed else "refused",
+        unchanged=not loop.done,
+        superseded=superseded and judged is not None and reigning is not None and reigning.label != version.label,
+        considered=considered,
+        inherited=[label for label in considered if label in family],
+        inherited_keys=list(planned.inherited_keys),
+        notes=notes,
+        reused=loop.reused,
+        done=loop.done,
+        verdict=verdict,
+        deployment=deployment.model_copy(update={"stage": version.stage}),
+        production=reigning.label if reigning else None,
+        tree=lineage.as_text(version),
+        run_id=loop.job.run_id,
+    )
+
+
+def _was_in_production(version: Version) -> bool:
+    """Whether a version stood in production once: that it left was somebody's decision, or a better heir's doing."""
+    return any(entry.to == "Production" and entry.version == version.version for entry in ledger.read(version.name))

@@ -1,0 +1,81 @@
+"""What a recipe comes to once its ancestors are found and their solution is filled in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from model_registry import artifacts, versions
+from model_registry.errors import InputError
+from model_registry.versions import Version
+from tasks.recipe.inherit import merge
+from tasks.recipe.load import LoadedRecipe, load, parse
+from tasks.recipe.paths import anchored
+from tasks.recipe.schema import Recipe
+from tasks.solution import Solution
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe ready to run.
+
+    Attributes:
+        recipe: The whole recipe, its paths absolute.
+        base: Folder of the recipe's file.
+        ancestors: The versions named in it, in order; empty with `auto` until the registry has ranked its candidates.
+        inherited_keys: Dotted keys that came from the first ancestor's recipe.
+        contract: The data contract handed down, where the first ancestor is a version of the same model.
+    """
+
+    recipe: Recipe
+    base: Path
+    ancestors: list[Version]
+    inherited_keys: tuple[str, ...]
+    contract: dict | None
+
+    @property
+    def automatic(self) -> bool:
+        """Whether the registry chooses the ancestors."""
+        return self.recipe.inherit.ancestors == "auto"
+
+
+def plan(path: Path, *, prepare: Callable[[Path], object]) -> Plan:
+    """Loads a recipe, finds its ancestors and fills in what they hand down.
+
+    Args:
+        path: The recipe's file.
+        prepare: Runs one of the recipes under `inherit.prepare`; called where a named ancestor does not stand yet.
+
+    Raises:
+        InputError: The recipe is wrong, or an ancestor does not stand and nothing prepares it.
+    """
+    loaded = load(path)
+    ancestors = _ancestors(loaded, prepare)
+    stated, contract = anchored(loaded.stated, loaded.base), None
+    inherited_keys: tuple[str, ...] = ()
+    if loaded.inherit.solution and ancestors:
+        solution = Solution.read(artifacts.fetch(ancestors[0]))
+        if solution.recipe is not None:
+            merged = merge(stated, solution.recipe)
+            stated, inherited_keys = merged.stated, merged.inherited_keys
+        elif loaded.missing:
+            raise InputError(
+                f"{path}: {', '.join(loaded.missing)}: not stated, and {ancestors[0].label} has no recipe to hand down. "
+                "State them in the file."
+            )
+        # Another project's contract lists other classes and columns; only a version of the same model hands its own down.
+        if ancestors[0].name == stated.get("name"):
+            contract = solution.contract
+    return Plan(parse(stated, origin=str(path)), loaded.base, ancestors, tuple(inherited_keys), contract)
+
+
+def _ancestors(loaded: LoadedRecipe, prepare: Callable[[Path], object]) -> list[Version]:
+    if loaded.inherit.ancestors == "auto":
+        return []
+    try:
+        return [versions.resolve(address) for address in loaded.inherit.ancestors]
+    except InputError:
+        if not loaded.inherit.prepare:
+            raise
+    for recipe in loaded.inherit.prepare:
+        prepare(loaded.base / recipe)
+    return [versions.resolve(address) for address in loaded.inherit.ancestors]

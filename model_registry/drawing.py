@@ -1,0 +1,100 @@
+"""A family tree as an SVG picture: ancestors on top, the version in question at the bottom."""
+
+from html import escape
+
+from model_registry.lineage import ancestry, edges
+from model_registry.versions import Version
+
+WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 210, 58, 26, 52, 20
+_FILL = {"Production": "#dafbe1", "Staging": "#fff8c5", "Archived": "#eaeef2"}
+_LINE = {"Production": "#1a7f37", "Staging": "#9a6700", "Archived": "#6e7781"}
+
+
+def as_svg(version: Version) -> str:
+    """The family of a version as an SVG document of its own, without script or outside reference."""
+    family = ancestry(version)
+    links = edges(family)
+    rows = _rows(family, links)
+    widest = max(len(row) for row in rows)
+    total = MARGIN * 2 + widest * WIDTH + (widest - 1) * GAP_X + WIDTH  # half a box either side, for edges that swing out
+    height = MARGIN * 2 + len(rows) * HEIGHT + (len(rows) - 1) * GAP_Y
+    corner: dict[str, tuple[float, float]] = {}
+    for depth, row in enumerate(rows):
+        left = (total - len(row) * WIDTH - (len(row) - 1) * GAP_X) / 2
+        for place, label in enumerate(row):
+            corner[label] = (left + place * (WIDTH + GAP_X), MARGIN + depth * (HEIGHT + GAP_Y))
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total} {height}" width="{total}" height="{height}" '
+        'font-family="system-ui, sans-serif" font-size="13">',
+        f"<title>Family tree of {escape(version.label)}</title>",
+        '<defs><marker id="a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+        '<path d="M0 0L8 4L0 8z" fill="#57606a"/></marker></defs>',
+        f'<rect width="{total}" height="{height}" fill="#ffffff"/>',
+    ]
+    parts += [_edge(corner[parent], corner[child], role) for parent, child, role in links]
+    parts += [_box(family[label], *corner[label]) for label in corner]
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _rows(family: dict[str, Version], links: list[tuple[str, str, str]]) -> list[list[str]]:
+    """Labels by generation: a version stands below all of its parents, near the middle of them."""
+    parents: dict[str, list[str]] = {label: [] for label in family}
+    for parent, child, _ in links:
+        parents[child].append(parent)
+    depth: dict[str, int] = {}
+    waiting = list(family)
+    while waiting:
+        label = waiting.pop(0)
+        if all(parent in depth for parent in parents[label]):
+            depth[label] = 1 + max((depth[parent] for parent in parents[label]), default=-1)
+        else:
+            waiting.append(label)
+    for label, above in parents.items():  # one without parents stands right above its first child, not at the very top
+        children = [depth[child] for child, its in parents.items() if label in its]
+        if not above and children:
+            depth[label] = min(children) - 1
+    rows: list[list[str]] = [[] for _ in range(1 + max(depth.values()))]
+    for label in sorted(family, key=lambda label: (family[label].name, family[label].version)):
+        rows[depth[label]].append(label)
+    place: dict[str, float] = {}
+    for row in rows:
+
+        def middle(label: str, standing: dict[str, float] = place) -> float:
+            above = [standing[parent] for parent in parents[label]]
+            return sum(above) / len(above) if above else 0.0
+
+        row.sort(key=middle)
+        place |= {label: position - (len(row) - 1) / 2 for position, label in enumerate(row)}
+    return rows
+
+
+def _edge(start: tuple[float, float], end: tuple[float, float], role: str) -> str:
+    x1, y1 = start[0] + WIDTH / 2, start[1] + HEIGHT
+    x2, y2 = end[0] + WIDTH / 2, end[1] - 2
+    bend = (y2 - y1) / 2
+    # An edge that passes other generations swings out, so that it does not run behind their boxes.
+    aside = WIDTH if y2 - y1 > HEIGHT + GAP_Y else 0
+    dashes = ' stroke-dasharray="5 4"' if role != "weights" else ""
+    curve = f"M{x1} {y1}C{x1 + aside} {y1 + bend} {x2 + aside} {y2 - bend} {x2} {y2}"
+    return f'<path d="{curve}" fill="none" stroke="#57606a"{dashes} marker-end="url(#a)"/>'
+
+
+def _box(member: Version, x: float, y: float) -> str:
+    accuracy = member.test_accuracy if member.test_accuracy is not None else member.figure("validation_accuracy")
+    kind = "test" if member.test_accuracy is not None else "validation"
+    figures = [] if accuracy is None else [f"{kind} {accuracy:.3f}"]
+    size, sparsity = member.figure("size_bytes"), member.figure("sparsity")
+    if size is not None:
+        figures.append(f"{size / 1024:.0f} KiB")
+    elif sparsity:
+        figures.append(f"sparsity {sparsity:.2f}")
+    stage = "" if member.stage == "None" else f" · {member.stage}"
+    middle = x + WIDTH / 2
+    return (
+        f'<g><rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="8" fill="{_FILL.get(member.stage, "#f6f8fa")}" '
+        f'stroke="{_LINE.get(member.stage, "#d0d7de")}"/>'
+        f'<text x="{middle}" y="{y + 19}" text-anchor="middle" font-weight="600">{escape(member.label)}</text>'
+        f'<text x="{middle}" y="{y + 35}" text-anchor="middle">{escape(member.operation + stage)}</text>'
+        f'<text x="{middle}" y="{y + 50}" text-anchor="middle" fill="#57606a" font-size="11">'
+        f"{escape(' · '.join(figures))}</text></g>"
+    )

@@ -1,0 +1,54 @@
+"""Hashes of every file of a version: what `sha256` in a reference stands for."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from model_registry.errors import IntegrityError
+
+NAME = "manifest.json"
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of one file, as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write(folder: Path) -> str:
+    """Writes the manifest of all files below `folder`, and returns the manifest's own sha256."""
+    files = {
+        path.relative_to(folder).as_posix(): sha256_of(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path != folder / NAME
+    }
+    text = json.dumps({"format": "bequest-version", "format_version": 1, "files": files}, indent=1, sort_keys=True)
+    (folder / NAME).write_text(text)
+    return sha256_of(folder / NAME)
+
+
+def verify(folder: Path, sha256: str, *, what: str) -> None:
+    """Checks that `folder` holds what the manifest with `sha256` promises.
+
+    Args:
+        folder: A version's folder.
+        sha256: The manifest's sha256, as the registry has it.
+        what: The version, for the message.
+
+    Raises:
+        IntegrityError: A file is missing, or its bytes are not those that were registered.
+    """
+    remedy = "Restore the file from a backup, or make the version again by repeating the run that made it."
+    path = folder / NAME
+    if not path.is_file():
+        raise IntegrityError(f"{what}: {path} is missing. {remedy}")
+    if sha256_of(path) != sha256:
+        raise IntegrityError(f"{what}: {path} was changed. Expected sha256 {sha256}. Received: {sha256_of(path)}. {remedy}")
+    for name, expected in json.loads(path.read_text())["files"].items():
+        file = folder / name
+        if not file.is_file():
+            raise IntegrityError(f"{what}: {file} is missing. {remedy}")
+        if sha256_of(file) != expected:
+            raise IntegrityError(
+                f"{what}: {file} was changed. Expected sha256 {expected}. Received: {sha256_of(file)}. {remedy}"
+            )

@@ -1,0 +1,242 @@
+"""Stages of a version: None, Staging, Production, Archived. The aliases are the truth.
+
+MLflow's own stage field is deprecated, and its UI shows aliases; the field is mirrored while the client has it.
+A move made by hand in the UI is honoured: every read goes to the aliases, and `reconcile` notes it in the ledger.
+"""
+
+import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Literal
+
+from filelock import FileLock
+
+from model_registry import artifacts, ledger
+from model_registry.errors import GateRefused, InputError, StoreError
+from model_registry.store import client, ensure, plain_errors
+from model_registry.versions import Version, at, find, get, search
+
+Target = Literal["staging", "production", "archived"]
+
+
+def champion(name: str) -> Version | None:
+    """The version in production, if any."""
+    return at(name, "production")
+
+
+@contextmanager
+def _one_at_a_time(name: str) -> Iterator[None]:
+    folder = ensure().home / "locks"
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder / f"{name}.lock"):
+        yield
+
+
+def promote(
+    name: str, version: int, to: Target, *, reason: str = "", force: bool = False, verdict: dict[str, Any] | None = None
+) -> Version:
+    """Moves a version to a stage; the version that stood in production before is archived with a pointer.
+
+    The alias moves in a single call, so there is never a moment with two versions in production, or none. A version
+    that is in that stage already stays there, and the ledger as it is.
+
+    Args:
+        name: The registered model's name.
+        version: Its version.
+        to: Where to.
+        reason: Why, for the ledger.
+        force: Promote although the gate refused the version or never judged it; needs a reason.
+        verdict: The gate's verdict, for the ledger.
+
+    Raises:
+        InputError: No such version, it is not ready, it has no bundle to serve, or it would fall from production back
+            to staging.
+        IntegrityError: Its files were changed.
+        GateRefused: The gate refused it, or never judged it, and `force` is not given.
+    """
+    with _one_at_a_time(name):
+        _reconcile(name)
+        candidate = get(name, version)
+        if to == "archived":
+            return _archive(candidate, reason=reason)
+        if to == "staging" and candidate.stage == "Production":
+            raise InputError(
+                f"{candidate.label} is in production already. To take it out, archive it "
+                f"(`bequest promote {name} {version} --to archived`) or put the former version back "
+                f"(`bequest rollback {name}`); then promote it to staging."
+            )
+        _check(candidate, to, force=force, reason=reason)
+        return _move(candidate, to, reason=reason, verdict=verdict)
+
+
+def rollback(name: str, *, reason: str = "") -> Version:
+    """Puts the version back into production that stood there before the present one.
+
+    Raises:
+        InputError: Nothing stands in production, or nothing stood there before it.
+        IntegrityError: The former version's files were changed; production stays as it is.
+    """
+    with _one_at_a_time(name):
+        _reconcile(name)
+        present = champion(name)
+        if present is None:
+            raise InputError(
+                f"{name}: nothing stands in production, so there is nothing to roll back. `bequest status` shows all."
+            )
+        former = ledger.former(ledger.read(name), present.version)
+        if former is None:
+            raise InputError(f"{present.label} is the first version in production; there is no former one to go back to.")
+        target = get(name, former)
+        artifacts.fetch(target)
+        return _move(target, "production", move="rollback", reason=reason or f"rollback from {present.label}")
+
+
+def reconcile(name: str) -> list[str]:
+    """Notes in the ledger what was moved by hand, and mends what a kill in the middle of a move left behind.
+
+    Returns:
+        What was found moved by hand, one line each.
+    """
+    with _one_at_a_time(name):
+        return _reconcile(name)
+
+
+def _reconcile(name: str) -> list[str]:
+    entries = ledger.read(name)
+    present, noted = champion(name), ledger.in_production(entries)
+    if present is not None and present.version != noted:
+        came_from = present.model_copy(update={"aliases": [each for each in present.aliases if each != "production"]}).stage
+        entry = ledger.Entry(
+            move="found",
+            version=present.version,
+            came_from=came_from,
+            to="Production",
+            replaced=ledger.predecessor(entries, present.version),
+            reason="moved by hand, or a promotion was cut off",
+        )
+        gate = present.gate or "never judged"
+        note = f"{present.label} was put into production by other means than bequest (gate: {gate})"
+    elif present is None and noted is not None:
+        left = find(name, noted)
+        # What leaves production is archived, whoever takes it out; a version that was deleted is nowhere.
+        to = "None" if left is None else "Staging" if left.stage == "Staging" else "Archived"
+        reason = "deleted" if left is None else "taken out by hand, or an archival was cut off"
+        entry = ledger.Entry(move="found", version=noted, came_from="Production", to=to, reason=reason)
+        how = "deleted from the registry" if left is None else "taken out of production"
+        note = f"{name}/{noted} was {how} by other means than bequest; nothing stands in production"
+    else:
+        _mend(name, entries)
+        return []
+    ledger.add(name, entry)
+    _mend(name, [*entries, entry])
+    return [note]
+
+
+def _mend(name: str, entries: list[ledger.Entry]) -> None:
+    """Brings in line what follows from the aliases and the ledger: archived tags, leftover aliases, the mirror."""
+    departed = ledger.departed(entries)
+    for version in search(f"name = '{name}'"):
+        if not version.ready:  # not of bequest's making: its fields are its maker's business
+            continue
+        if version.stage in ("Production", "Staging"):
+            _clear(version, version.stage)
+        elif version.version in departed and not version.archived:
+            _mark_archived(version, by=departed[version.version])
+            continue
+        if version.mirrored != version.stage:
+            _mirror(version, version.stage)
+
+
+def _check(candidate: Version, to: Target, *, force: bool, reason: str) -> None:
+    folder = artifacts.fetch(candidate)
+    if not (folder / "bundle").is_dir():
+        raise InputError(
+            f"{candidate.label} ({candidate.operation}) has no bundle to serve. Promote the version converted from it: "
+            f"`bequest status {candidate.name}` shows which versions can be served."
+        )
+    if to == "production" and candidate.gate != "passed":
+        if not force:
+            state = "refused it" if candidate.gate == "refused" else "has not judged it"
+            raise GateRefused(
+                f"{candidate.label}: the gate {state}. `bequest run` judges a version; "
+                '`bequest promote --force --reason "..."` promotes it all the same and keeps the reason.'
+            )
+        if not reason:
+            raise InputError("--force needs --reason: it is kept in the promotion ledger.")
+
+
+def _move(
+    candidate: Version, to: Target, *, reason: str, verdict: dict[str, Any] | None = None, move: ledger.Move = "promotion"
+) -> Version:
+    stage = to.capitalize()
+    before = at(candidate.name, to)
+    if before is not None and before.version == candidate.version:
+        return candidate
+    replaced = before.version if before is not None else None
+    if before is None and to == "production":
+        # The former one was archived or taken out: a rollback still goes back to it.
+        replaced = ledger.predecessor(ledger.read(candidate.name), candidate.version)
+    with plain_errors(f"moving {candidate.label} to {stage}"):
+        client().set_registered_model_alias(candidate.name, to, str(candidate.version))
+    _clear(candidate, stage)
+    ledger.add(
+        candidate.name,
+        ledger.Entry(
+            move=move,
+            version=candidate.version,
+            came_from=candidate.stage,
+            to=stage,
+            replaced=replaced,
+            reason=reason,
+            verdict=verdict or {},
+        ),
+    )
+    _mirror(candidate, stage)
+    if before is not None:
+        if to == "production":
+            _mark_archived(before, by=candidate.version)
+        else:
+            _mirror(before, "None")
+    return get(candidate.name, candidate.version)
+
+
+def _archive(version: Version, *, reason: str) -> Version:
+    if version.stage == "Archived":
+        return version
+    with plain_errors(f"archiving {version.label}"):
+        for alias in ("production", "staging"):
+            if alias in version.aliases:
+                client().delete_registered_model_alias(version.name, alias)
+    ledger.add(
+        version.name,
+        ledger.Entry(move="archival", version=version.version, came_from=version.stage, to="Archived", reason=reason),
+    )
+    _mark_archived(version, by=None)
+    return get(version.name, version.version)
+
+
+def _clear(version: Version, stage: str) -> None:
+    """Takes off a version what contradicts the stage it now stands in: the staging alias, the archived tag."""
+    with plain_errors(f"moving {version.label} to {stage}"):
+        if stage == "Production" and "staging" in version.aliases:
+            client().delete_registered_model_alias(version.name, "staging")
+        if version.archived:
+            client().delete_model_version_tag(version.name, str(version.version), "archived")
+
+
+def _mark_archived(version: Version, *, by: int | None) -> None:
+    pointer = json.dumps({"at": ledger.now(), "replaced_by": by})
+    with plain_errors(f"archiving {version.label}"):
+        client().set_model_version_tag(version.name, str(version.version), "archived", pointer)
+    _mirror(version, "Archived")
+
+
+def _mirror(version: Version, stage: str) -> None:
+    """Sets MLflow's deprecated stage field, where the client still has it; a mirror that fails is no fault."""
+    move = getattr(client(), "transition_model_version_stage", None)
+    if move is None:
+        return
+    with suppress(StoreError), plain_errors(f"mirroring the stage of {version.label}"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        move(version.name, str(version.version), stage)

@@ -1,0 +1,118 @@
+"""The MLflow store: made once, spoken to through one client, its faults told in plain words."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+from filelock import FileLock
+from mlflow import MlflowClient
+from mlflow.entities import Experiment
+from mlflow.exceptions import MlflowException
+from requests.exceptions import RequestException
+from sqlalchemy.exc import SQLAlchemyError
+
+from model_registry.errors import StoreError
+from model_registry.workspace import Workspace, activate, current
+
+# Migration notes of a fresh store tell the user nothing to act on, and `plain_errors` tells a fault once, without the SQL.
+for noisy in ("mlflow.store.db.utils", "mlflow.store.model_registry.sqlalchemy_store", "alembic"):
+    logging.getLogger(noisy).setLevel(logging.CRITICAL)
+
+_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "INVALID_PARAMETER_VALUE")
+
+
+def absent(error: MlflowException) -> bool:
+    """Whether an MLflow error says that the thing asked for does not exist."""
+    return error.error_code in _ABSENT
+
+
+@contextmanager
+def plain_errors(doing: str) -> Iterator[None]:
+    """Turns a store fault into a `StoreError` that names the store and the remedy.
+
+    Args:
+        doing: What was being done, for the message, e.g. "registering digits".
+
+    A `StoreError` from within passes as it is. So does a FileNotFoundError: it is about the caller's files.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (MlflowException, SQLAlchemyError, OSError) as error:  # a RequestException is an OSError
+        text = str(error) or type(error).__name__
+        uri = current().tracking_uri
+        if "database is locked" in text:
+            remedy = "Another process holds it. Wait or stop that process (`bequest doctor` names it), then repeat the command."
+        elif any(sign in text for sign in ("No space left", "disk is full", "Disk quota")):
+            remedy = "Free some space on that disk, then repeat the command."
+        elif any(sign in text for sign in ("Permission denied", "Read-only file system", "readonly database")):
+            remedy = "Give yourself the right to write there, or set BEQUEST_HOME to another folder; then repeat the command."
+        elif isinstance(error, RequestException | ConnectionError | TimeoutError) or any(
+            sign in text for sign in ("Connection", "Max retries", "unreachable", "timed out")
+        ):
+            remedy = "Start it or correct MLFLOW_TRACKING_URI, then repeat the command."
+        elif any(sign in text for sign in ("malformed", "is not a database", "Can't locate revision", "out-of-date")):
+            remedy = "`bequest doctor` says what is wrong with it. Nothing was registered."
+        else:
+            remedy = "Nothing was registered; repeat the command once the cause is mended."
+        raise StoreError(f"The MLflow store {uri} failed while {doing}: {text.splitlines()[0]}. {remedy}") from error
+
+
+@lru_cache(maxsize=4)
+def _client(uri: str) -> MlflowClient:
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def ensure() -> Workspace:
+    """Makes the workspace's store where there is none yet, and returns the workspace.
+
+    Two processes on a fresh sqlite file race in its migration, so the first use is under a lock.
+
+    Raises:
+        StoreError: The store can't be reached or made.
+    """
+    space = activate()
+    if space.tracking_uri.startswith("sqlite"):
+        with plain_errors("opening it"), FileLock(space.home / "store.lock"):
+            space.artifacts.mkdir(parents=True, exist_ok=True)
+            _client(space.tracking_uri).search_experiments(max_results=1)
+    return space
+
+
+@lru_cache(maxsize=4)
+def _ready_client(uri: str) -> MlflowClient:
+    ensure()
+    return _client(uri)
+
+
+def client() -> MlflowClient:
+    """The client of the workspace's store."""
+    return _ready_client(activate().tracking_uri)
+
+
+def experiment(name: str) -> Experiment:
+    """The experiment that holds a project's runs; made where absent.
+
+    Args:
+        name: The registered model's name.
+    """
+    space = ensure()
+    title = f"bequest/{name}"
+    store = client()
+    with plain_errors(f"opening experiment {title}"):
+        found = store.get_experiment_by_name(title)
+        if found is not None:
+            return found
+        # A remote server knows better where its artifacts belong.
+        location = (space.artifacts / name).as_uri() if space.tracking_uri.startswith("sqlite") else None
+        try:
+            return store.get_experiment(store.create_experiment(title, artifact_location=location))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            made_meanwhile = store.get_experiment_by_name(title)
+            if made_meanwhile is None:
+                raise
+            return made_meanwhile

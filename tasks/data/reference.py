@@ -1,0 +1,75 @@
+"""Reference statistics of a served version: what production is compared with. A seeded sample, not the whole data set."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tasks.data.dataset import DataSet
+from tasks.methods.drift.base import Kind
+from tasks.methods.drift.pictures import picture_features
+
+FOLDER = "reference"
+MOST_ROWS = 5000
+
+
+def features_of(raw: pd.DataFrame | np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, Kind]]:
+    """Raw rows as named features for drift detection, and each one's kind.
+
+    Pictures are told by a few figures each (brightness, contrast, edges ...), tables by their columns.
+
+    Args:
+        raw: A table, or pictures [n, h, w, c].
+
+    Returns:
+        (name -> values [n], name -> "numeric" or "categorical").
+    """
+    if isinstance(raw, np.ndarray):
+        features = picture_features(raw)
+        return features, dict.fromkeys(features, "numeric")
+    columns: dict[str, np.ndarray] = {}
+    kinds: dict[str, Kind] = {}
+    for name in raw.columns:
+        column = raw[name]
+        numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+        kinds[str(name)] = "numeric" if numeric else "categorical"
+        columns[str(name)] = (
+            column.to_numpy(dtype=np.float64, na_value=np.nan)
+            if numeric
+            else np.array([None if pd.isna(value) else str(value) for value in column], dtype=object)
+        )
+    return columns, kinds
+
+
+def write(folder: Path, rows: DataSet, probabilities: np.ndarray) -> None:
+    """Writes the reference of a version that will be served.
+
+    Args:
+        folder: Where to; made where absent.
+        rows: Its data set; features are taken from the training split.
+        probabilities: Its predictions on the validation split, float [n, classes]: on rows it was not fitted to.
+    """
+    train = rows.split("train")
+    keep = np.sort(np.random.default_rng(0).permutation(len(train.y))[:MOST_ROWS])
+    raw = train.raw.iloc[keep] if isinstance(train.raw, pd.DataFrame) else train.raw[keep]
+    features, kinds = features_of(raw)
+    folder.mkdir(parents=True)
+    # Categories are stored as text columns of a Parquet file: npz would need a pickle for them.
+    pd.DataFrame(features).to_parquet(folder / "features.parquet", index=False)
+    np.savez_compressed(folder / "predictions.npz", probabilities=probabilities.astype(np.float32), labels=train.y)
+    (folder / "kinds.json").write_text(json.dumps(kinds, indent=1))
+
+
+def read(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Kind], np.ndarray]:
+    """Features [n] by name, their kinds, and the reference predictions, float32 [m, classes]."""
+    kinds: dict[str, Kind] = json.loads((folder / "kinds.json").read_text())
+    frame = pd.read_parquet(folder / "features.parquet")
+    features = {
+        name: frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        if kind == "numeric"
+        else np.array([None if pd.isna(value) else str(value) for value in frame[name]], dtype=object)
+        for name, kind in kinds.items()
+    }
+    with np.load(folder / "predictions.npz", allow_pickle=False) as stored:
+        return features, kinds, stored["probabilities"]

@@ -1,0 +1,143 @@
+"""Makes a registered version of what a stage produced: files first, then the registry, in one step."""
+
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mlflow.models import Model
+from mlflow.pyfunc import add_to_model
+
+from model_registry import artifacts, versions
+from model_registry.errors import IntegrityError
+from model_registry.reference import DataRef, ModelRef
+from model_registry.store import ensure
+from model_registry.versions import Operation, Parent, Version
+from tasks.solution import Solution
+from tasks.stage import Job, stage_of
+from tasks.tracking import StageRun
+
+KERAS_FILE = "model.keras"
+BUNDLE = "bundle"
+PYFUNC_LOADER = "deployments.serving.pyfunc"
+
+log = logging.getLogger(__name__)
+
+
+def parent(version: Version, role: str = "weights") -> Parent:
+    """The edge to `version`, as its child records it."""
+    return Parent.model_validate({"name": version.name, "version": version.version, "sha256": version.sha256, "role": role})
+
+
+def standing(job: Job, key: str) -> ModelRef | None:
+    """The version this stage made in an earlier run that was cut off before its result was kept, if it is whole."""
+    if key.split("-", maxsplit=1)[0] in job.refreshed:
+        return None
+    if stage_of(key) in job.refreshed:
+        return None
+    for version in versions.made_by(job.name, key):
+        try:
+            artifacts.fetch(version)
+        except IntegrityError as error:
+            log.warning("%s is made again: %s", version.label, error)
+            continue
+        return version.ref
+    return None
+
+
+def opened(ref: ModelRef) -> tuple[Version, Path, Solution]:
+    """A version, its verified folder and its solution.
+
+    Raises:
+        IntegrityError: Its files are not those the reference was made for.
+    """
+    version = versions.get(ref.name, ref.version)
+    if version.sha256 != ref.sha256:
+        raise IntegrityError(
+            f"{version.label}: the registry has sha256 {version.sha256}. Expected {ref.sha256}. "
+            "It was changed since this run began; run again to start from what stands now."
+        )
+    folder = artifacts.fetch(version)
+    return version, folder, Solution.read(folder)
+
+
+def derive(
+    job: Job,
+    run: StageRun,
+    key: str,
+    model: Any,
+    *,
+    operation: Operation,
+    parents: list[Parent],
+    solution: Solution,
+    data: DataRef | None,
+    facts: dict[str, Any],
+    extras: Callable[[Path], None] | None = None,
+) -> ModelRef:
+    """Saves a model with its solution and registers it as a version of the job's name.
+
+    Args:
+        job: The loop's run.
+        run: The stage's MLflow run.
+        key: The stage's cache key.
+        model: tf_keras model.
+        operation: What made it.
+        parents: From which versions.
+        solution: What it hands down.
+        data: The data set it was made on.
+        facts: What the edge cost and gave.
+        extras: Writes further files (a bundle, reference statistics) into the version's folder.
+    """
+    from tasks.methods.networks import store
+
+    folder = ensure().staging / f"{key}.{os.getpid()}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        store.save(model, folder / KERAS_FILE)
+        solution.write(folder)
+        if extras is not None:
+            extras(folder)
+        write_mlmodel(folder, run.run_id)
+        facts = facts | store.describe(model) | run.cost()
+        version = versions.register(
+            job.name,
+            folder,
+            operation=operation,
+            parents=parents,
+            run_id=run.run_id,
+            stage_key=key,
+            recipe_sha256=job.recipe_sha256,
+            data_sha256=data.sha256 if data else "",
+            data_uri=data.uri if data else "",
+            trigger=job.trigger,
+            facts=facts,
+            description=_description(operation, parents, facts),
+        )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    run.tags({"bequest.version": version.label})
+    return version.ref
+
+
+def write_mlmodel(folder: Path, run_id: str) -> None:
+    """Makes the folder an MLflow model; with a bundle it is a pyfunc whose loader runs LiteRT and unpickles nothing."""
+    described = Model(run_id=run_id)
+    described.add_flavor("bequest", keras_file=KERAS_FILE)
+    if (folder / BUNDLE).is_dir():
+        add_to_model(described, loader_module=PYFUNC_LOADER, data=BUNDLE)
+    described.save(str(folder / "MLmodel"))
+
+
+def _description(operation: str, parents: list[Parent], facts: dict[str, Any]) -> str:
+    origin = ", ".join(
+        f"`{each.name}/{each.version}`" + (f" ({each.role})" if each.role != "weights" else "") for each in parents
+    )
+    figures = "\n".join(
+        f"| {name.replace('_', ' ')} | {value:.4g} |" if isinstance(value, float) else f"| {name.replace('_', ' ')} | {value} |"
+        for name, value in facts.items()
+        if isinstance(value, int | float | str) and not isinstance(value, bool)
+    )
+    return f"**{operation}** from {origin or 'nothing'}\n\n| fact | value |\n| --- | --- |\n{figures}\n"

@@ -1,0 +1,223 @@
+"""Stage 8, feedback: a batch from production beside the reference stored with the version that served it."""
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from prefect import task
+
+from model_registry import artifacts, gates
+from model_registry.errors import InputError
+from model_registry.store import ensure, experiment
+from model_registry.versions import Version
+from tasks import feedback_page
+from tasks.bundle import Bundle
+from tasks.data import reference
+from tasks.data.batch import Batch, read_batch
+from tasks.data.raw import as_columns
+from tasks.derive import BUNDLE
+from tasks.feedback_report import Report
+from tasks.methods import drift, plots
+from tasks.methods import metrics as measures
+from tasks.recipe.schema import Feedback, Recipe
+from tasks.solution import Solution
+from tasks.tracking import StageRun, lone_run
+
+
+def watch_batch(version: Version, data: Path, target: str | None) -> Report:
+    """Compares a batch with the reference of the version in production, and decides what to do.
+
+    Labels, where the batch has them, speak first: accuracy is compared with the test split's. Drift is told per
+    feature and on the predictions. Nothing is trained here.
+
+    Args:
+        version: The version that serves.
+        data: The batch: a file or folder of the form the version was trained on, with or without labels.
+        target: The label column, where it has another name than in training.
+
+    Raises:
+        InputError: The batch is not of that form, or the version carries no reference.
+    """
+    folder = artifacts.fetch(version)
+    solution = Solution.read(folder)
+    if solution.card is None or solution.recipe is None or not (folder / reference.FOLDER).is_dir():
+        raise InputError(
+            f"{version.label} ({version.operation}) carries no reference to compare with. Only a version that a loop converted "
+            f"for serving does: put one into production with `bequest run`, or `bequest promote {version.name} VERSION`."
+        )
+    config = Recipe.model_validate(solution.recipe).feedback
+    at = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
+    out = ensure().reports / f"{version.name}-{at}"
+    out.mkdir(parents=True, exist_ok=True)
+    batch = read_batch(
+        data,
+        solution.card,
+        solution.preprocessing or {},
+        solution.contract or {},
+        quarantine_to=out / "quarantine.csv",
+        target=target,
+    )
+    with lone_run(experiment(version.name).experiment_id, "feedback", f"feedback {version.label}") as run:
+        report, found = _compare(version, folder, batch, config)
+        report = report.model_copy(
+            update={"batch": str(data), "at": at, "page": str(out / "report.html"), "run_id": run.run_id}
+        )
+        (out / "report.json").write_text(report.model_dump_json(indent=1))
+        (out / "report.html").write_text(feedback_page.render(report, plots.drift_png(found)))
+        _log(run, report, out)
+    return report
+
+
+def _compare(version: Version, folder: Path, batch: Batch, config: Feedback) -> tuple[Report, drift.DriftReport]:
+    features, kinds, reference_probabilities = reference.read(folder / reference.FOLDER)
+    current, _ = reference.features_of(batch.raw)
+    settings = config.drift
+    # Features and predictions are two reports: each gets half of the false-alarm rate, so that the batch keeps the whole.
+    options: dict[str, Any] = {"numeric": settings.numeric, "categorical": settings.categorical, "alpha": settings.alpha / 2}
+    found = drift.report(features, current, kinds, min_share=settings.min_share, **options)
+    bundle = Bundle.open(folder / BUNDLE)
+    probabilities = bundle.predict(as_columns(batch.raw))
+    predicted = drift.report(
+        _predictions(reference_probabilities, bundle.labels),
+        _predictions(probabilities, bundle.labels),
+        {"predicted label": "categorical", "confidence": "numeric"},
+        min_share=0.0,
+        **options,
+    )
+    verdict = gates.read(version)
+    performance = _performance(probabilities, batch, verdict, config)
+    drifted = found.drifted or predicted.drifted
+    decision, reason = decide(
+        labelled=batch.y is not None,
+        rows=len(probabilities),
+        drifted=drifted,
+        degraded=performance.get("degraded", False),
+        config=config,
+    )
+    report = Report(
+        name=version.name,
+        version=version.label,
+        batch_sha256=batch.fingerprint,
+        rows=len(probabilities),
+        quarantined=batch.rows_quarantined,
+        labelled=batch.y is not None,
+        features=[asdict(feature) for feature in found.features],
+        predictions=[asdict(feature) for feature in predicted.features],
+        drifted_share=found.share,
+        drifted=drifted,
+        decision=decision,
+        reason=reason,
+        **performance,
+    )
+    return report, replace(found, features=predicted.features + found.features, drifted=drifted)
+
+
+def _predictions(probabilities: np.ndarray, labels: list[str]) -> dict[str, np.ndarray]:
+    names = np.array(labels, dtype=object)
+    return {"predicted label": names[probabilities.argmax(axis=1)], "confidence": probabilities.max(axis=1).astype(np.float64)}
+
+
+def _performance(probabilities: np.ndarray, batch: Batch, verdict: gates.Verdict | None, config: Feedback) -> dict[str, Any]:
+    """Accuracy on the batch beside that on the test split.
+
+    It is degraded where it fell by more than the recipe allows, and by more than chance explains at `drift.alpha`.
+    """
+    if batch.y is None:
+        return {}
+    right = probabilities.argmax(axis=1) == batch.y
+    accuracy = float(right.mean())
+    found: dict[str, Any] = {
+        "accuracy": accuracy,
+        "accuracy_interval": measures.bootstrap_intervals(probabilities, batch.y)["accuracy"],
+    }
+    expected = verdict.metrics.get("accuracy") if verdict else None
+    if verdict is None or expected is None:
+        return found
+    p_value = measures.accuracy_drop((round(expected * verdict.rows), verdict.rows), (int(right.sum()), len(right)))
+    degraded = accuracy < expected - config.max_accuracy_drop and p_value <= config.drift.alpha
+    return found | {"accuracy_reference": expected, "accuracy_drop_p_value": p_value, "degraded": degraded}
+
+
+def decide(
+    *, labelled: bool, rows: int, drifted: bool, degraded: bool, config: Feedback
+) -> tuple[Literal["retrain", "label", "none"], str]:
+    """What a batch calls for, and why.
+
+    Args:
+        labelled: Whether the batch has labels: without them there is nothing to retrain on.
+        rows: Rows in the batch.
+        drifted: Whether features or predictions drifted.
+        degraded: Whether accuracy fell.
+        config: The recipe's feedback section.
+    """
+    if rows < config.min_rows:
+        return "none", f"the batch has {rows} rows, feedback.min_rows asks for {config.min_rows}"
+    if degraded and "degradation" in config.retrain_on:
+        return "retrain", "accuracy fell by more than feedback.max_accuracy_drop" + (
+            ", and the data drifted" if drifted else ""
+        )
+    if drifted and labelled and "drift" in config.retrain_on:
+        return "retrain", "the data drifted, and the batch brings labels to learn from"
+    if drifted and not labelled:
+        return (
+            "label",
+            "the data drifted, but the batch has no labels to measure or retrain on: label it and run feedback again",
+        )
+    if drifted or degraded:
+        return "none", f"{'accuracy fell' if degraded else 'the data drifted'}, but feedback.retrain_on leaves that to people"
+    return "none", "the batch is like the reference"
+
+
+def keep_batch(data: Path, sha256: str, version: Version, target: str | None) -> Path:
+    """Copies a batch into the workspace, so that a retrained version can be reproduced once the original is gone.
+
+    Args:
+        data: The batch.
+        sha256: Its hash; equal batches are kept once.
+        version: The version it was compared with.
+        target: The batch's label column, where it has another name than in training: the copy has training's name.
+    """
+    card = Solution.read(artifacts.fetch(version)).card
+    renamed = card is not None and card.modality == "tabular" and target is not None and target != card.target
+    kept = ensure().home / "batches" / f"{sha256[:16]}{'.parquet' if renamed else data.suffix}"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_name(f".{hashlib.sha256(str(kept).encode()).hexdigest()[:8]}.{kept.name}")
+        if renamed and card is not None:
+            frame = pd.read_csv(data) if data.suffix.lower() == ".csv" else pd.read_parquet(data)
+            frame.rename(columns={target: card.target}).to_parquet(partial, index=False)
+        elif data.is_dir():
+            shutil.copytree(data, partial, dirs_exist_ok=True)
+        else:
+            shutil.copy2(data, partial)
+        partial.replace(kept)
+    return kept
+
+
+def _log(run: StageRun, report: Report, out: Path) -> None:
+    run.params({"version": report.version, "batch": report.batch, "batch_sha256": report.batch_sha256})
+    figures = {
+        "rows": report.rows,
+        "rows_quarantined": report.quarantined,
+        "drifted_share": report.drifted_share,
+        "drifted": float(report.drifted),
+        "degraded": float(report.degraded),
+    }
+    if report.accuracy is not None:
+        figures["accuracy"] = report.accuracy
+    run.metrics(figures)
+    run.tags({"bequest.decision": report.decision, "bequest.reason": report.reason})
+    run.json("drift.json", json.loads(report.model_dump_json()))
+    run.file(out / "report.html")
+
+
+@task(name="feedback")
+def watch(version: Version, data: str, target: str | None) -> Report:
+    """Runs `watch_batch` as a Prefect task."""
+    return watch_batch(version, Path(data), target)

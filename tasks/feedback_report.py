@@ -1,0 +1,33 @@
+"""What a look at production came to, as a record."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Report(BaseModel):
+    """What a batch says of the version in production."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    version: str
+    batch_sha256: str
+    batch: str = ""
+    at: str = ""
+    rows: int
+    quarantined: int
+    labelled: bool
+    features: list[dict[str, Any]]
+    predictions: list[dict[str, Any]]
+    drifted_share: float
+    drifted: bool
+    accuracy: float | None = None
+    accuracy_interval: tuple[float, float] | None = None
+    accuracy_reference: float | None = None
+    accuracy_drop_p_value: float | None = None
+    degraded: bool = False
+    decision: Literal["retrain", "label", "none"]
+    reason: str
+    page: str = ""
+    run_id: str = ""

@@ -1,0 +1,1 @@
+"""Pure methods on arrays and networks: no Prefect, no MLflow, no registry."""

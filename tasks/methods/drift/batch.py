@@ -1,0 +1,148 @@
+"""Has a batch drifted? Every feature tested, the p-values corrected for their number, one verdict."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tasks.methods.drift.base import KINDS, DriftScore, Kind, detectors, detectors_for
+from tasks.methods.drift.correction import holm
+from tasks.methods.drift.tables import finite_numbers
+
+
+@dataclass(frozen=True)
+class FeatureDrift:
+    """The outcome for one feature.
+
+    Attributes:
+        name: The feature.
+        kind: numeric or categorical.
+        method: The detector, or `missing` where the share of missing (or infinite) numbers tells more than the numbers.
+        statistic: The method's statistic; for `missing`, the current share of missing values less the reference's.
+        p_value: Corrected for the number of features (Holm); None where a window has no values to compare.
+        drifted: Whether p_value <= alpha.
+    """
+
+    name: str
+    kind: str
+    method: str
+    statistic: float
+    p_value: float | None
+    drifted: bool
+
+
+@dataclass(frozen=True)
+class DriftReport:
+    """The outcome for a batch.
+
+    Attributes:
+        features: One entry a feature, in the order of `kinds`.
+        share: Fraction of features that drifted; 0 without features.
+        drifted: Whether at least one feature drifted, and `share` is at least `min_share`.
+        alpha: Chance that any feature is called drifted although none has moved.
+        min_share: Fraction of features that must drift before the batch counts as drifted.
+    """
+
+    features: list[FeatureDrift]
+    share: float
+    drifted: bool
+    alpha: float
+    min_share: float
+
+
+def report(
+    reference: Mapping[str, np.ndarray],
+    current: Mapping[str, np.ndarray],
+    kinds: Mapping[str, Kind],
+    *,
+    numeric: str = "ks",
+    categorical: str = "chi2",
+    alpha: float = 0.01,
+    min_share: float = 0.2,
+) -> DriftReport:
+    """Compares two windows feature by feature.
+
+    Args:
+        reference: The window to compare with: name to values, [n]; NaN, None where missing.
+        current: The window in question: name to values, [m].
+        kinds: The features to compare, each numeric or categorical.
+        numeric: Detector for numeric features.
+        categorical: Detector for categorical features.
+        alpha: False-alarm rate for all features together, in (0, 1).
+        min_share: Fraction of features that must drift before the batch counts as drifted.
+
+    Raises:
+        ValueError: A detector does not suit its kind, a feature is missing from a window or holds what its kind does not.
+    """
+    used = {"numeric": numeric, "categorical": categorical}
+    for kind in KINDS:
+        _check_detector(kind, used[kind])
+    if not 0 < alpha < 1 or not 0 <= min_share <= 1:
+        raise ValueError(
+            "Invalid thresholds. Expected alpha in (0, 1) and min_share in [0, 1], fractions, not percentages. "
+            f"Received: alpha={alpha}, min_share={min_share}."
+        )
+    for window, values in (("reference", reference), ("current", current)):
+        absent = [name for name in kinds if name not in values]
+        if absent:
+            raise ValueError(f"Invalid `{window}`. Expected features {list(kinds)}. Received: none called {absent}.")
+    features = [_compare(name, kind, used, reference[name], current[name]) for name, kind in kinds.items()]
+    features = _corrected(features, alpha)
+    share = sum(feature.drifted for feature in features) / max(1, len(features))
+    return DriftReport(features, share, share > 0 and share >= min_share, alpha, min_share)
+
+
+def _check_detector(kind: Kind, name: str) -> None:
+    if kind not in detectors.get(name).kinds:
+        raise ValueError(
+            f"Invalid `{kind}`. Expected a detector for {kind} features, one of {detectors_for(kind)}. "
+            f"Received: {kind}={name!r}, for {' and '.join(sorted(detectors.get(name).kinds))} features."
+        )
+
+
+def _compare(name: str, kind: str, used: Mapping[str, str], reference: np.ndarray, current: np.ndarray) -> FeatureDrift:
+    """One feature, its p-value not yet corrected."""
+    if kind not in used:
+        raise ValueError(f"Invalid `kinds`. Expected one of {list(KINDS)}. Received: {kind!r} for feature {name!r}.")
+    detector = detectors.get(used[kind])
+    try:
+        if kind == "categorical":
+            score = detector(np.asarray(reference).astype(object), np.asarray(current).astype(object))
+            return FeatureDrift(name, kind, used[kind], score.statistic, score.p_value, False)
+        numbers = finite_numbers(reference), finite_numbers(current)
+        score = detector(*numbers)
+    except ValueError as error:
+        raise ValueError(f"feature {name!r}: {error}") from error
+    found = FeatureDrift(name, kind, used[kind], score.statistic, score.p_value, False)
+    rows = len(reference), len(current)
+    missing = _missing((rows[0] - len(numbers[0]), rows[1] - len(numbers[1])), rows)
+    return found if missing is None else _worse(found, missing)
+
+
+def _missing(missing: tuple[int, int], rows: tuple[int, int]) -> DriftScore | None:
+    """Fisher's exact test that both windows miss the same share of values; None where nothing is missing."""
+    if missing == (0, 0) or 0 in rows:
+        return None
+    from scipy import stats
+
+    table = [[missing[0], rows[0] - missing[0]], [missing[1], rows[1] - missing[1]]]
+    return DriftScore(missing[1] / rows[1] - missing[0] / rows[0], float(stats.fisher_exact(table).pvalue))
+
+
+def _worse(found: FeatureDrift, missing: DriftScore) -> FeatureDrift:
+    """The stronger of the two tests of one feature, its p-value doubled because there were two (Bonferroni)."""
+    told = replace(found, method="missing", statistic=missing.statistic, p_value=missing.p_value)
+    if found.p_value is None or missing.p_value is None:
+        return told
+    worse = told if missing.p_value < found.p_value else found
+    return replace(worse, p_value=min(1.0, 2 * min(missing.p_value, found.p_value)))
+
+
+def _corrected(features: Iterable[FeatureDrift], alpha: float) -> list[FeatureDrift]:
+    features = list(features)
+    adjusted = iter(holm([feature.p_value for feature in features if feature.p_value is not None]))
+    done = []
+    for feature in features:
+        p = None if feature.p_value is None else float(next(adjusted))
+        done.append(replace(feature, p_value=p, drifted=p is not None and p <= alpha))
+    return done

@@ -1,0 +1,1 @@
+"""What runs and rewrites networks: build, flatten, cut, fuse, fit, store."""

@@ -1,0 +1,1 @@
+"""Sparse networks: how zeros are made, and how they are kept."""

@@ -1,0 +1,1 @@
+"""Conversion to the flatbuffer that is served."""

@@ -1,0 +1,90 @@
+"""Stage 1, preprocess: rows are read, held to the contract, cleaned, split and described."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from model_registry.errors import IntegrityError
+from model_registry.reference import DataRef
+from model_registry.store import ensure
+from tasks import progress
+from tasks.data.dataset import DataSet
+from tasks.data.fingerprint import fingerprint_of
+from tasks.data.prepare import prepare
+from tasks.stage import Job, stage_task
+from tasks.tracking import stage_run
+
+
+def prepare_data(job: Job, base: str, contract: dict | None, held: list[str], unknown: list[str]) -> DataRef:
+    """Prepares the recipe's data set and logs it to MLflow with its fingerprint.
+
+    Args:
+        job: The loop's run.
+        base: Folder from which the recipe's relative paths start.
+        contract: The data contract handed down by the first ancestor, if any.
+        held: Data sets of the ancestors' families: their rows keep their split, so that nothing trained on is tested on.
+        unknown: Members of those families whose data sets are not here, so that their rows cannot be told.
+    """
+    progress.report("preprocess", job.name, 0, 1, job.recipe.data.source)
+    with stage_run(job.experiment_id, job.run_id, "preprocess", "1 preprocess") as run:
+        run.params({"source": job.recipe.data.source, **_flat(job.recipe.preprocess.model_dump(mode="json"))})
+        ref = _prepared(job, Path(base), contract or None, [Path(each) for each in held])
+        data = DataSet.open(ref)
+        if unknown:
+            run.tags(
+                {
+                    "bequest.outcome": f"rows that {', '.join(unknown)} learned from cannot be told, their data sets are "
+                    "not here: some may be in validation or test"
+                }
+            )
+        card = data.card
+        run.reads(card, context="training")
+        run.metrics(
+            {
+                "rows_read": card.rows_read,
+                "rows_duplicate": card.rows_duplicate,
+                "rows_quarantined": card.rows_quarantined,
+                "rows_dropped": card.rows_dropped,
+                **{f"rows_{split}": sum(counts.values()) for split, counts in card.counts.items()},
+            }
+        )
+        run.tags({"bequest.data": ref.uri, "bequest.fingerprint": card.fingerprint})
+        folder = Path(ref.uri)
+        for name in ("dataset.json", "preprocessing.json", "contract.json", "contract_result.json", "quarantine.csv"):
+            if (folder / name).is_file():
+                run.file(folder / name)
+        if card.notes:
+            run.text("notes.txt", "\n".join(card.notes))
+    progress.report("preprocess", card.name, 1, 1, f"{sum(sum(c.values()) for c in card.counts.values())} rows")
+    return ref
+
+
+def _prepared(job: Job, base: Path, contract: dict[str, Any] | None, held: list[Path]) -> DataRef:
+    """The prepared data set; one that is damaged, or to be done again, is made anew from its source."""
+    root = ensure().data
+    folder = root / fingerprint_of(job.recipe, base, contract, held)[:16]
+    if "preprocess" in job.refreshed:
+        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        return prepare(job.recipe, base=base, out_root=root, inherited_contract=contract, held=held)
+    except IntegrityError:
+        shutil.rmtree(folder)
+        return prepare(job.recipe, base=base, out_root=root, inherited_contract=contract, held=held)
+
+
+def _flat(section: dict, prefix: str = "") -> dict[str, str]:
+    """Nested settings as dotted parameters."""
+    flat: dict[str, str] = {}
+    for key, value in section.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = json.dumps(value) if isinstance(value, list) else str(value)
+    return flat
+
+
+@stage_task
+def preprocess(job: Job, key: str, base: str, contract: dict | None, held: list[str], unknown: list[str]) -> DataRef:
+    """Runs `prepare_data` as a Prefect task."""
+    return prepare_data(job, base, contract, held, unknown)

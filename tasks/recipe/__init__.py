@@ -1,0 +1,1 @@
+"""The recipe: its schema, reading it, telling its mistakes, handing it down."""

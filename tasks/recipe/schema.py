@@ -1,0 +1,390 @@
+"""The typed recipe: what a user may write in a recipe file, section by section.
+
+Sections are frozen and forbid unknown keys, so that a typo is an error and never a silent default.
+Every field carries a description: `bequest recipe new` prints them as comments.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from tasks.methods.drift import detectors_for
+from tasks.methods.fusion import fusers
+from tasks.methods.selection import selectors
+from tasks.recipe.kinds import Ancestor, Count, Fraction, Metric, OneOf, Source, Sparsity, one_of
+
+
+class Section(BaseModel):
+    """Base of all sections: immutable; a key that does not exist is an error, and so is a number that is not finite."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Inherit(Section):
+    """Who to inherit from. A bare string or list is read as `ancestors`."""
+
+    ancestors: Literal["auto"] | list[Ancestor] = Field(
+        default_factory=list,
+        description="Registry URIs such as models:/digits@production, or `auto` to let the registry rank what it has.",
+    )
+    solution: bool = Field(True, description="Fill keys this file does not state from the first ancestor's recipe.")
+    max_ancestors: int = Field(2, ge=1, le=8, description="With `auto`: how many of the best candidates to take.")
+    selector: Annotated[str, one_of(selectors)] = Field("linear_probe", description="With `auto`: how candidates are ranked.")
+    prepare: list[str] = Field(
+        default_factory=list,
+        description="Recipes to run first where a named ancestor does not stand in the registry yet.",
+    )
+
+
+class Rows(Section):
+    """A share of the source's rows: positions [start, end) of a seeded shuffle, as fractions."""
+
+    start: Fraction = Field(0.0, description="First position, as a fraction of the shuffled rows.")
+    end: Fraction = Field(1.0, description="End position (not included), as a fraction of the shuffled rows.")
+    seed: int = Field(0, ge=0, description="Seed of the shuffle; equal seeds give disjoint shares of one source.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Rows":
+        if self.start >= self.end:
+            raise ValueError(f"expected start < end. Received: start={self.start}, end={self.end}")
+        return self
+
+
+class Image(Section):
+    """How pictures are read."""
+
+    size: tuple[Count, Count] | None = Field(None, description="Height and width in pixels; null keeps the source's.")
+    channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 RGB; null keeps the source's.")
+    pixel_max: float | None = Field(
+        None, gt=0, description="Largest pixel value; null: 255 for bytes, else read from the data set."
+    )
+
+
+class Data(Section):
+    """Where rows come from."""
+
+    source: Source = Field(
+        description="A .csv, .parquet or .npz file, a folder of class folders with pictures, or bundled:digits, "
+        "bundled:breast_cancer, bundled:wine, bundled:iris. Paths are relative to the recipe."
+    )
+    modality: Literal["auto", "tabular", "image"] = Field("auto", description="auto: told from the source.")
+    target: str | None = Field(None, description="Label column (tabular) or label key (npz); null where the source says.")
+    features: list[str] | None = Field(None, description="Columns to use; null: all but the target and `drop`.")
+    drop: list[str] = Field(default_factory=list, description="Columns to leave out.")
+    classes: list[str | int] | None = Field(None, description="Keep only rows of these classes, in this order.")
+    rows: Rows = Field(default_factory=Rows, description="Which share of the rows to use.")
+    append: list[Annotated[str, Field(min_length=1)]] = Field(
+        default_factory=list, description="Further labelled batches of the same form, added to the source."
+    )
+    image: Image = Field(default_factory=Image, description="How pictures are read.")
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Data":
+        for key in ("features", "drop"):
+            if self.target is not None and self.target in (getattr(self, key) or ()):
+                raise ValueError(f"expected `{key}` without the target. Received: {self.target!r} in both")
+        both = sorted(set(self.features or ()) & set(self.drop))
+        if both:
+            raise ValueError(f"expected no column in both `features` and `drop`. Received: {both} in both")
+        if self.classes is not None:
+            # Labels are text in every model, so 1 and '1' are one class.
+            names = [str(label) for label in self.classes]
+            if len(names) < 2 or len(set(names)) < len(names):
+                raise ValueError(f"expected `classes` with two or more different labels. Received: {names}")
+        return self
+
+
+class Missing(Section):
+    """What to do with missing values."""
+
+    numeric: Literal["median", "mean", "zero", "drop", "error"] = Field("median", description="Policy for numeric columns.")
+    categorical: Literal["most_frequent", "category", "drop", "error"] = Field(
+        "category", description="Policy for categorical columns; `category` makes missing a category of its own."
+    )
+
+
+class Outliers(Section):
+    """What to do with numeric values far outside the training split's quartiles."""
+
+    method: Literal["none", "clip", "drop"] = Field(
+        "none", description="clip to the fences, or drop training rows outside them."
+    )
+    factor: float = Field(3.0, gt=0, description="Fences at Q1 - factor * IQR and Q3 + factor * IQR (Tukey, 1977).")
+
+
+class Denoise(Section):
+    """Noise reduction of pictures."""
+
+    method: Literal["none", "median"] = Field("none", description="median: median filter over each channel.")
+    size: Literal[3, 5] = Field(3, description="Window in pixels.")
+
+
+class Split(Section):
+    """How rows are divided. Rows an ancestor was trained on never land in validation or test."""
+
+    strategy: Literal["stratified", "random", "group", "time", "predefined"] = Field("stratified", description="How to split.")
+    validation: float = Field(0.2, gt=0, lt=1, description="Fraction of rows for every choice made before the test.")
+    test: float = Field(0.2, gt=0, lt=1, description="Fraction of rows read once, at the end.")
+    column: str | None = Field(
+        None, description="Group id (group), time stamp (time) or train/validation/test (predefined; None: the source's own)."
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Split":
+        if self.validation + self.test >= 1:
+            raise ValueError(
+                f"expected validation + test < 1, the rest is for training. Received: {self.validation} + {self.test}"
+            )
+        if self.strategy in ("group", "time") and self.column is None:
+            raise ValueError(f"expected `column` with strategy {self.strategy!r}. Received: nothing")
+        return self
+
+
+class Augment(Section):
+    """Random changes to training pictures; 0 or false turns one off."""
+
+    flip: bool = Field(False, description="Mirror left-right.")
+    shift: float = Field(0.0, ge=0, lt=0.5, description="Largest shift, as a fraction of height and width.")
+    rotate: float = Field(0.0, ge=0, le=180, description="Largest rotation in degrees.")
+    zoom: float = Field(0.0, ge=0, lt=1, description="Largest zoom in or out, as a fraction.")
+    noise: float = Field(0.0, ge=0, lt=1, description="Standard deviation of Gaussian noise, on pixels scaled to [0, 1].")
+
+
+class Contract(Section):
+    """The data contract: a great-expectations suite, profiled on first use, then enforced."""
+
+    path: str | None = Field(None, description="A suite of your own (JSON); null: the inherited one, else profiled.")
+    max_failing: Fraction = Field(0.05, description="Largest fraction of failing rows to quarantine; above it the run stops.")
+
+
+class Preprocess(Section):
+    """Contract, cleaning, split, scaling, augmentation."""
+
+    contract: Contract = Field(default_factory=Contract, description="The data contract.")
+    duplicates: Literal["drop", "keep", "error"] = Field("drop", description="What to do with identical rows.")
+    missing: Missing = Field(default_factory=Missing, description="What to do with missing values.")
+    outliers: Outliers = Field(default_factory=Outliers, description="What to do with outliers.")
+    denoise: Denoise = Field(default_factory=Denoise, description="Noise reduction of pictures.")
+    scaling: Literal["standard", "minmax", "robust", "none"] = Field(
+        "standard", description="Scaling of numeric columns, fitted on the training split alone. Pictures are scaled to [0, 1]."
+    )
+    split: Split = Field(default_factory=Split, description="How rows are divided.")
+    augment: Augment = Field(default_factory=Augment, description="Random changes to training pictures.")
+
+
+class Model(Section):
+    """The network of the from-scratch control, and of a project with no ancestor."""
+
+    architecture: Literal["auto", "mlp", "cnn"] = Field("auto", description="auto: cnn for pictures, mlp for tables.")
+    hidden: list[Count] = Field(default_factory=lambda: [64, 32], description="Units of the dense layers.")
+    filters: list[Count] = Field(default_factory=lambda: [16, 32], description="Filters of the conv layers.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout before the head.")
+
+
+class Prune(Section):
+    """Magnitude pruning with a polynomial schedule (Zhu & Gupta, 2017)."""
+
+    sparsity: Sparsity = Field(0.5, description="Fraction of zero weights to reach.")
+    epochs: int = Field(12, ge=1, description="Epochs over which the schedule runs and the rest of the weights recover.")
+    learning_rate: float = Field(1e-3, gt=0, description="Adam's step while pruning.")
+    max_drop: Fraction = Field(0.02, description="Largest loss of validation accuracy; beyond it the pruning is undone.")
+
+
+class Quantize(Section):
+    """Conversion of the final model to the LiteRT flatbuffer that is served."""
+
+    mode: Literal["int8", "float16", "float32"] = Field("int8", description="int8: full-integer, calibrated on training rows.")
+    calibration_rows: int = Field(200, ge=1, description="Rows of the calibration set, taken from the training split.")
+    max_drop: Fraction = Field(0.01, description="Largest loss of validation accuracy; beyond it float32 is served instead.")
+
+
+class Compress(Section):
+    """Smaller ancestors, and a smaller served model."""
+
+    prune: Prune | None = Field(default_factory=Prune, description="Prune each ancestor; null leaves it whole.")
+    quantize: Quantize = Field(default_factory=Quantize, description="How the final model is converted.")
+
+
+class Stage(Section):
+    """One stage of staged unfreezing."""
+
+    unfreeze: Literal["head", "all"] | Count = Field(
+        description="head: the new head alone; a number: the last N layers with weights; all: every layer."
+    )
+    epochs: int = Field(10, ge=1, description="Most epochs; early stopping may end sooner.")
+    learning_rate: float = Field(1e-3, gt=0, description="Adam's step in this stage.")
+
+
+class Transfer(Section):
+    """Ancestors meet the new data: new head, staged unfreezing, early stopping on validation."""
+
+    stages: list[Stage] = Field(
+        default_factory=lambda: [
+            Stage(unfreeze="head", epochs=8, learning_rate=3e-3),
+            Stage(unfreeze="all", epochs=20, learning_rate=1e-3),
+        ],
+        min_length=1,
+        description="Stages in order.",
+    )
+    batch_size: int = Field(32, ge=1, description="Rows in a step.")
+    patience: int = Field(4, ge=1, description="Epochs without better validation loss before a stage ends.")
+    control: bool = Field(True, description="Also train a network from scratch at the same budget, and let it compete.")
+
+
+class Fuse(Section):
+    """Several heirs to one model."""
+
+    method: Annotated[str, one_of(fusers)] = Field("weighted_average", description="How members are combined.")
+    min_gain: float = Field(
+        0.005,
+        ge=0,
+        description="Validation log loss a fused model must gain over the best heir; else the best heir goes on alone.",
+    )
+
+
+class Search(Section):
+    """A small search over hyper-parameters, judged on validation."""
+
+    trials: int = Field(4, ge=0, description="Settings tried; 0 uses the ones below as they are.")
+    timeout_s: float = Field(120.0, gt=0, description="Seconds after which no new trial starts.")
+    learning_rate: tuple[float, float] = Field((1e-4, 3e-3), description="Range, searched on a log scale.")
+    batch_size: list[Count] = Field(default_factory=lambda: [16, 32, 64], min_length=1, description="Choices.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Search":
+        low, high = self.learning_rate
+        if not 0 < low <= high:
+            raise ValueError(f"expected learning_rate [low, high] with 0 < low <= high. Received: [{low}, {high}]")
+        return self
+
+
+class Train(Section):
+    """The fused model is optimised on the target data."""
+
+    epochs: int = Field(20, ge=1, description="Most epochs; early stopping may end sooner.")
+    batch_size: int = Field(32, ge=1, description="Rows in a step.")
+    optimizer: Literal["adam", "sgd"] = Field("adam", description="Optimizer; sgd has momentum 0.9.")
+    learning_rate: float = Field(1e-3, gt=0, description="First step of the schedule.")
+    schedule: Literal["constant", "cosine", "exponential"] = Field("cosine", description="Learning rate over the steps.")
+    patience: int = Field(5, ge=1, description="Epochs without better validation loss before training stops.")
+    class_weight: Literal["none", "balanced"] = Field("none", description="balanced: inverse to class frequency.")
+    search: Search = Field(default_factory=Search, description="A small search over hyper-parameters.")
+
+
+class Champion(Section):
+    """How a challenger is compared with the production version, on the same rows."""
+
+    test: Literal["paired_bootstrap", "mcnemar"] = Field(
+        "paired_bootstrap", description="Paired test; mcnemar goes with rule superior alone."
+    )
+    rule: Literal["non_inferior", "superior"] = Field("non_inferior", description="What the challenger must show.")
+    margin: Fraction = Field(0.02, description="With non_inferior: largest loss of accuracy that still counts as equal.")
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="Significance level of the test.")
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Champion":
+        if self.test == "mcnemar" and self.rule == "non_inferior":
+            raise ValueError(
+                "expected test paired_bootstrap with rule non_inferior; McNemar's test has no margin. Received: mcnemar"
+            )
+        return self
+
+
+class Gate(Section):
+    """What a version must reach to be promoted."""
+
+    floors: dict[Metric, float] = Field(default_factory=dict, description="Smallest value of a metric, e.g. accuracy: 0.9.")
+    ceilings: dict[Metric, float] = Field(
+        default_factory=dict, description="Largest value of a metric, e.g. size_bytes: 100000."
+    )
+    champion: Champion | None = Field(
+        default_factory=Champion, description="Comparison with the production version; null: none."
+    )
+
+
+class Evaluate(Section):
+    """The test split is read once, here."""
+
+    bootstrap_samples: int = Field(1000, ge=100, description="Resamples for the intervals.")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Coverage of the intervals.")
+    gate: Gate = Field(default_factory=Gate, description="What a version must reach to be promoted.")
+
+
+class Deploy(Section):
+    """Where a version that passed the gate goes."""
+
+    to: Literal["none", "staging", "production"] = Field(
+        "staging", description="Furthest stage this recipe may move a version to."
+    )
+    max_disagreement: Fraction = Field(
+        0.02, description="Largest fraction of rows where the bundle's label may differ from the Keras model's."
+    )
+
+
+class Drift(Section):
+    """When a batch counts as drifted."""
+
+    numeric: Annotated[str, OneOf(lambda: detectors_for("numeric"))] = Field("ks", description="Detector for numeric features.")
+    categorical: Annotated[str, OneOf(lambda: detectors_for("categorical"))] = Field(
+        "chi2", description="Detector for categorical features and labels."
+    )
+    alpha: float = Field(
+        0.01, gt=0, lt=0.5, description="False-alarm rate for the batch as a whole (Holm-corrected), and of a fall in accuracy."
+    )
+    min_share: Fraction = Field(0.2, description="Fraction of features that must drift before the batch counts as drifted.")
+
+
+class Feedback(Section):
+    """Watching production."""
+
+    drift: Drift = Field(default_factory=Drift, description="When a batch counts as drifted.")
+    max_accuracy_drop: Fraction = Field(0.05, description="Largest loss of accuracy against the test split before retraining.")
+    min_rows: int = Field(30, ge=1, description="Smaller batches are reported, but start nothing.")
+    retrain_on: list[Literal["degradation", "drift"]] = Field(
+        ["degradation", "drift"],
+        description="What starts the loop again on a labelled batch; [] never does.",
+    )
+
+
+class Run(Section):
+    """How stages are run."""
+
+    retries: int = Field(
+        1, ge=0, le=10, description="Further tries of a stage after a passing fault (a locked store, lost connection)."
+    )
+    timeout_s: int = Field(3600, ge=1, description="Seconds after which a stage is given up.")
+
+
+def as_inherit(value: Any) -> Any:
+    """A bare URI, list or `auto` is short for `ancestors`."""
+    if value == "auto":
+        return {"ancestors": "auto"}
+    if isinstance(value, str):
+        return {"ancestors": [value]}
+    if isinstance(value, list):
+        return {"ancestors": value}
+    return {} if value is None else value
+
+
+class Recipe(Section):
+    """One end-to-end project: what to inherit, on which data, by which steps."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$", description="Name of the registered model: lower case, digits, '.', '_', '-'."
+    )
+    description: str = Field("", description="One line for people.")
+    seed: int = Field(0, ge=0, description="Seed of everything random.")
+    inherit: Annotated[Inherit, BeforeValidator(as_inherit)] = Field(
+        default_factory=Inherit, description="Who to inherit from."
+    )
+    data: Data = Field(description="Where rows come from.")
+    preprocess: Preprocess = Field(default_factory=Preprocess, description="Contract, cleaning, split, scaling.")
+    model: Model = Field(default_factory=Model, description="The network of the from-scratch control.")
+    compress: Compress = Field(default_factory=Compress, description="Smaller ancestors, smaller served model.")
+    transfer: Transfer = Field(default_factory=Transfer, description="Ancestors meet the new data.")
+    fuse: Fuse = Field(default_factory=Fuse, description="Several heirs to one model.")
+    train: Train = Field(default_factory=Train, description="The fused model is optimised.")
+    evaluate: Evaluate = Field(default_factory=Evaluate, description="Metrics, intervals, the gate.")
+    deploy: Deploy = Field(default_factory=Deploy, description="Where a version that passed goes.")
+    feedback: Feedback = Field(default_factory=Feedback, description="Watching production.")
+    run: Run = Field(default_factory=Run, description="How stages are run.")

@@ -1,0 +1,122 @@
+"""What a recipe will do, step by step, and which of its keys are stated and which are defaults."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.recipe.load import LoadedRecipe
+from tasks.recipe.schema import Gate, Inherit, Recipe, as_inherit
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A recipe in words.
+
+    Attributes:
+        plan: Stage and what it will do, in the order in which stages run; empty where keys are left to the ancestor.
+        stated: Dotted key to value, as the file states it.
+        defaulted: Dotted key to default, of every key the file does not state.
+    """
+
+    plan: tuple[tuple[str, str], ...]
+    stated: dict[str, Any]
+    defaulted: dict[str, Any]
+
+
+def summarize(loaded: LoadedRecipe) -> Summary:
+    """Puts a loaded recipe in words, before anything is handed down to it."""
+    stated = loaded.stated
+    if "inherit" in stated:
+        stated = {**stated, "inherit": as_inherit(stated["inherit"])}
+    if loaded.missing:
+        return Summary((), _leaves(stated), {})
+    recipe = loaded.recipe
+    said = _leaves(stated)
+    whole = _leaves(recipe.model_dump(mode="json"))
+    defaulted = {key: value for key, value in whole.items() if not _is_said(key, said)}
+    return Summary(tuple(_plan(recipe)), said, defaulted)
+
+
+def _is_said(key: str, said: dict[str, Any]) -> bool:
+    return key in said or any(stated.startswith(f"{key}.") or key.startswith(f"{stated}.") for stated in said)
+
+
+def _leaves(section: dict[str, Any], above: str = "") -> dict[str, Any]:
+    leaves: dict[str, Any] = {}
+    for key, value in section.items():
+        if isinstance(value, dict) and value:
+            leaves |= _leaves(value, f"{above}{key}.")
+        else:
+            leaves[f"{above}{key}"] = value
+    return leaves
+
+
+def _plan(recipe: Recipe) -> list[tuple[str, str]]:
+    return [
+        ("inherit", _inherit(recipe.inherit)),
+        ("preprocess", _preprocess(recipe)),
+        ("compress", _compress(recipe)),
+        ("transfer", _transfer(recipe)),
+        ("fuse", f"the heirs by {recipe.fuse.method}, where that gains more than {recipe.fuse.min_gain:g} validation log loss"),
+        ("train", _train(recipe)),
+        ("evaluate", _evaluate(recipe.evaluate.gate)),
+        ("deploy", _deploy(recipe)),
+        ("feedback", _feedback(recipe)),
+    ]
+
+
+def _inherit(inherit: Inherit) -> str:
+    if not inherit.ancestors:
+        return "from nobody; a network is trained from scratch"
+    solution = "; keys not stated here are taken from the first one's recipe" if inherit.solution else ""
+    if inherit.ancestors == "auto":
+        return f"from up to {inherit.max_ancestors} of the registry's models, ranked by {inherit.selector}{solution}"
+    return f"from {', '.join(inherit.ancestors)}{solution}"
+
+
+def _preprocess(recipe: Recipe) -> str:
+    data, split = recipe.data, recipe.preprocess.split
+    share = "" if (data.rows.start, data.rows.end) == (0, 1) else f", rows {data.rows.start:g} to {data.rows.end:g}"
+    classes = "" if data.classes is None else f", classes {', '.join(map(str, data.classes))}"
+    batches = f", {len(data.append)} further batches" if data.append else ""
+    parts = f"{1 - split.validation - split.test:g} / {split.validation:g} / {split.test:g}"
+    sizes = f"by column {split.column}" if split.strategy == "predefined" else f"{split.strategy}, {parts}"
+    return f"{data.source}{share}{classes}{batches}; checked against the data contract; split {sizes}"
+
+
+def _compress(recipe: Recipe) -> str:
+    prune = recipe.compress.prune
+    if prune is None:
+        return "nothing; ancestors stay whole"
+    return f"each ancestor pruned to sparsity {prune.sparsity:g}, unless that costs more than {prune.max_drop:g} accuracy"
+
+
+def _transfer(recipe: Recipe) -> str:
+    stages, epochs = recipe.transfer.stages, sum(stage.epochs for stage in recipe.transfer.stages)
+    control = "; a network from scratch competes" if recipe.transfer.control else ""
+    return f"unfreezing {', then '.join(str(stage.unfreeze) for stage in stages)}, at most {epochs} epochs{control}"
+
+
+def _train(recipe: Recipe) -> str:
+    search = recipe.train.search
+    trials = f"{search.trials} settings tried in {search.timeout_s:g} s, then " if search.trials else ""
+    return f"{trials}at most {recipe.train.epochs} epochs with {recipe.train.optimizer}"
+
+
+def _evaluate(gate: Gate) -> str:
+    limits = [f"{name} >= {value:g}" for name, value in gate.floors.items()]
+    limits += [f"{name} <= {value:g}" for name, value in gate.ceilings.items()]
+    if gate.champion is not None:
+        margin = f" by a margin of {gate.champion.margin:g}" if gate.champion.rule == "non_inferior" else ""
+        limits.append(f"{gate.champion.rule.replace('_', '-')} to the production version{margin}")
+    return f"promoted only if {' and '.join(limits)}" if limits else "no limits: every version may be promoted"
+
+
+def _deploy(recipe: Recipe) -> str:
+    to, mode = recipe.deploy.to, recipe.compress.quantize.mode
+    return "nowhere" if to == "none" else f"as a verified {mode} bundle, to {to} at most"
+
+
+def _feedback(recipe: Recipe) -> str:
+    feedback = recipe.feedback
+    again = f"the loop starts again on {' or '.join(feedback.retrain_on)}" if feedback.retrain_on else "reports only"
+    return f"drift by {feedback.drift.numeric} and {feedback.drift.categorical}; {again}"

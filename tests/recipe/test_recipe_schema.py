@@ -1,0 +1,69 @@
+import pytest
+from pydantic import ValidationError
+
+from tasks.recipe.kinds import COST_METRICS, metric_names
+from tasks.recipe.schema import Data, Gate, Image, Inherit, Recipe
+
+
+@pytest.mark.parametrize("uri", ["models:/digits@production", "models:/digits/3", "models:/a.b-c_d@staging"])
+def test_inherit_accepts_registry_addresses(uri):
+    assert Inherit(ancestors=[uri]).ancestors == [uri]
+
+
+@pytest.mark.parametrize(
+    "uri", ["digits", "models:/digits", "models:/digits@", "models:/a/b/c", "runs:/x/model", "models:/a b@c", ""]
+)
+def test_inherit_refuses_what_is_no_registry_address(uri):
+    with pytest.raises(ValidationError, match="models:/NAME@ALIAS"):
+        Inherit(ancestors=[uri])
+
+
+@pytest.mark.parametrize(
+    ("short", "ancestors"),
+    [
+        ("auto", "auto"),
+        ("models:/a@b", ["models:/a@b"]),
+        (["models:/a@b", "models:/c/1"], ["models:/a@b", "models:/c/1"]),
+        (None, []),
+    ],
+)
+def test_recipe_reads_a_bare_inherit_as_ancestors(short, ancestors):
+    recipe = Recipe.model_validate({"name": "x", "data": {"source": "bundled:iris"}, "inherit": short})
+    assert recipe.inherit.ancestors == ancestors
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"target": "y", "features": ["x", "y"]}, "`features` without the target"),
+        ({"target": "y", "drop": ["y"]}, "`drop` without the target"),
+        ({"features": ["x", "z"], "drop": ["z"]}, "no column in both"),
+        ({"classes": ["only"]}, "two or more different labels"),
+        ({"classes": [1, "1"]}, "two or more different labels"),
+        ({"append": [""]}, "at least 1 character"),
+    ],
+)
+def test_data_refuses_what_contradicts_itself(fields, message):
+    with pytest.raises(ValidationError, match=message):
+        Data(source="rows.csv", **fields)
+
+
+def test_data_keeps_numbers_among_classes():
+    assert Data(source="rows.csv", classes=[0, 1, "other"]).classes == [0, 1, "other"]
+
+
+def test_image_refuses_a_size_without_pixels():
+    with pytest.raises(ValidationError):
+        Image(size=(0, 8))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_gate_refuses_a_limit_that_is_not_finite(value):
+    with pytest.raises(ValidationError, match="finite"):
+        Gate(floors={"accuracy": value})
+
+
+def test_gate_accepts_every_metric_name():
+    limits = dict.fromkeys(metric_names(), 1.0)
+    assert Gate(floors=limits, ceilings=limits).floors == limits
+    assert set(metric_names()) >= COST_METRICS | {"accuracy", "log_loss"}

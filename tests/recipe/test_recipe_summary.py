@@ -1,0 +1,81 @@
+import pytest
+
+from tasks.recipe.load import load
+from tasks.recipe.summary import summarize
+
+ORDER = ["inherit", "preprocess", "compress", "transfer", "fuse", "train", "evaluate", "deploy", "feedback"]
+
+
+@pytest.fixture
+def summary(tmp_path):
+    def of(text):
+        path = tmp_path / "r.yaml"
+        path.write_text(text)
+        return summarize(load(path))
+
+    return of
+
+
+def test_summarize_tells_stated_from_defaulted(summary):
+    told = summary(
+        "name: x\ndata: {source: bundled:iris}\ncompress: {prune: null}\nevaluate: {gate: {floors: {accuracy: 0.9}}}\n"
+    )
+    assert told.stated == {
+        "name": "x",
+        "data.source": "bundled:iris",
+        "compress.prune": None,
+        "evaluate.gate.floors.accuracy": 0.9,
+    }
+    assert told.defaulted["evaluate.gate.ceilings"] == {}
+    assert told.defaulted["compress.quantize.mode"] == "int8"
+    assert not {"compress.prune", "evaluate.gate.floors", "data.source"} & set(told.defaulted)
+    assert not any(key.startswith("compress.prune") for key in told.defaulted)
+
+
+def test_summarize_counts_the_short_form_of_inherit_as_ancestors(summary):
+    told = summary("name: x\ndata: {source: bundled:iris}\ninherit: models:/a@production\n")
+    assert told.stated["inherit.ancestors"] == ["models:/a@production"]
+    assert "inherit.ancestors" not in told.defaulted
+    assert told.defaulted["inherit.solution"] is True
+
+
+def test_summarize_says_each_stage_in_order(summary):
+    told = summary("name: x\ndata: {source: bundled:iris}\n")
+    assert [stage for stage, _ in told.plan] == ORDER
+    plan = dict(told.plan)
+    assert plan["inherit"] == "from nobody; a network is trained from scratch"
+    assert plan["preprocess"] == "bundled:iris; checked against the data contract; split stratified, 0.6 / 0.2 / 0.2"
+    assert plan["evaluate"] == "promoted only if non-inferior to the production version by a margin of 0.02"
+
+
+def test_summarize_says_what_is_stated(summary):
+    told = summary(
+        """\
+name: x
+inherit: {ancestors: auto, solution: false, max_ancestors: 3}
+data: {source: bundled:digits, rows: {end: 0.5}, classes: [1, 2]}
+preprocess: {split: {strategy: predefined, column: part}}
+compress: {prune: null, quantize: {mode: float16}}
+transfer: {stages: [{unfreeze: head, epochs: 2}, {unfreeze: 3, epochs: 1}], control: false}
+train: {search: {trials: 0}}
+evaluate: {gate: {floors: {accuracy: 0.9}, ceilings: {size_bytes: 1000}, champion: null}}
+deploy: {to: none}
+feedback: {retrain_on: []}
+"""
+    )
+    plan = dict(told.plan)
+    assert plan["inherit"] == "from up to 3 of the registry's models, ranked by linear_probe"
+    assert plan["preprocess"].startswith("bundled:digits, rows 0 to 0.5, classes 1, 2; ")
+    assert plan["preprocess"].endswith("split by column part")
+    assert plan["compress"] == "nothing; ancestors stay whole"
+    assert plan["transfer"] == "unfreezing head, then 3, at most 3 epochs"
+    assert plan["train"] == "at most 20 epochs with adam"
+    assert plan["evaluate"] == "promoted only if accuracy >= 0.9 and size_bytes <= 1000"
+    assert plan["deploy"] == "nowhere"
+    assert plan["feedback"].endswith("reports only")
+
+
+def test_summarize_has_no_plan_when_keys_are_left_to_the_ancestor(summary):
+    told = summary("inherit: models:/a@production\nseed: 3\n")
+    assert (told.plan, told.defaulted) == ((), {})
+    assert told.stated == {"inherit.ancestors": ["models:/a@production"], "seed": 3}
