@@ -33,8 +33,6 @@ def parent(version: Version, role: str = "weights") -> Parent:
 
 def standing(job: Job, key: str) -> ModelRef | None:
     """The version this stage made in an earlier run that was cut off before its result was kept, if it is whole."""
-    if key.split("-", maxsplit=1)[0] in job.refreshed:
-        return None
     if stage_of(key) in job.refreshed:
         return None
     for version in versions.made_by(job.name, key):

@@ -190,15 +190,21 @@ def _table(found: "list[Schedule]") -> Any:
     table = Table(box=None, pad_edge=False)
     for title in ("name", "runs", "when", "state", "next", "last"):
         table.add_column(title, overflow="fold")
+    table.columns[0].no_wrap = True  # it is what `remove` and `pause` take
     for schedule in found:
         subject = schedule.parameters.get("recipe") or f"{schedule.parameters.get('name')} on {schedule.parameters.get('data')}"
-        last = f"{schedule.last_state} {schedule.last_run}" if schedule.last_run else "never"
+        last = f"{schedule.last_state} {_minute(schedule.last_run)}" if schedule.last_run else "never"
         table.add_row(
             schedule.name,
             f"{schedule.flow} {subject}",
             f"{schedule.cron} {schedule.timezone}",
             "[green]active[/]" if schedule.active else "[yellow]paused[/]",
-            schedule.next_run or ("soon" if schedule.active else ""),
+            _minute(schedule.next_run) if schedule.next_run else "soon" if schedule.active else "",
             last,
         )
     return table
+
+
+def _minute(time: str) -> str:
+    """An ISO 8601 time without seconds and offset, which a table has no room for; `--json` tells them."""
+    return time[:16].replace("T", " ")

@@ -101,17 +101,17 @@ def history_png(logs: Mapping[str, Sequence[float]]) -> bytes:
     """Loss and accuracy over the epochs, training and validation.
 
     Args:
-        logs: One figure an epoch, by name: loss, val_loss, accuracy, val_accuracy; any may be absent.
+        logs: One figure an epoch, by name: loss, validation_loss, accuracy, validation_accuracy; any may be absent.
     """
     epochs = max((len(series) for series in logs.values()), default=0)
-    panels = [name for name in ("loss", "accuracy") if logs.get(name) or logs.get(f"val_{name}")]
+    panels = [name for name in ("loss", "accuracy") if logs.get(name) or logs.get(f"validation_{name}")]
     figure, drawn = _canvases(4.6 * max(1, len(panels)), 3.6, heights=(1,), columns=max(1, len(panels)))
     for axes, name in zip(drawn, panels, strict=False):
-        for key, colour, label in ((name, GREY, "training"), (f"val_{name}", BLUE, "validation")):
+        for key, colour, label in ((name, GREY, "training"), (f"validation_{name}", BLUE, "validation")):
             values = np.asarray(logs.get(key) or [], np.float64)
             if len(values):
                 axes.plot(np.arange(1, len(values) + 1), values, "-o", markersize=3, linewidth=1.8, color=colour, label=label)
-        _mark_best(axes, name, np.asarray(logs.get(f"val_{name}") or [], np.float64))
+        _mark_best(axes, name, np.asarray(logs.get(f"validation_{name}") or [], np.float64))
         axes.set_title(name, loc="left")
         axes.set(xlabel="epoch", xlim=(0.5, epochs + 0.5))
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)

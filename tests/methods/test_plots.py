@@ -50,15 +50,24 @@ def test_reliability_png_draws_when_bins_are_empty(ece):
 @pytest.mark.parametrize(
     "logs",
     [
-        {"loss": [1.0, 0.5], "val_loss": [1.1, 0.7], "accuracy": [0.5, 0.8], "val_accuracy": [0.4, 0.7]},
-        {"loss": [0.5], "val_loss": [0.4]},
-        {"loss": [1.0, float("nan")], "val_loss": [float("nan")] * 2},
+        {"loss": [1.0, 0.5], "validation_loss": [1.1, 0.7], "accuracy": [0.5, 0.8], "validation_accuracy": [0.4, 0.7]},
+        {"loss": [0.5], "validation_loss": [0.4]},
+        {"loss": [1.0, float("nan")], "validation_loss": [float("nan")] * 2},
         {"loss": [1.0, 0.5]},
         {},
     ],
 )
 def test_history_png_draws_what_there_is(logs):
     size(plots.history_png(logs))
+
+
+def test_history_png_shows_validation_as_a_training_records_it():
+    from tasks.learning import curves
+    from tasks.methods.networks.fit import History
+
+    known = History([1.0, 0.5], [0.5, 0.8], [1.1, 0.7], [0.4, 0.7], [0.01, 0.01], 2, 0.7)
+    blank = History([1.0, 0.5], [0.5, 0.8], [], [], [0.01, 0.01], 2, 0.7)
+    assert plots.history_png(curves(known)) != plots.history_png(curves(blank))
 
 
 def test_drift_png_draws_every_outcome():
