@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from flows.console import out, print_json, user_errors
+from flows.console import out, print_json, print_table, user_errors
 from model_registry.errors import BequestError, InputError
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def list_(as_json: AsJson = False) -> None:
     if as_json:
         print_json([schedule.as_json() for schedule in found])
     elif found:
-        out.print(_table(found))
+        print_table(_table(found))
     else:
         out.print("Nothing is scheduled. `bequest schedule RECIPE --cron '0 2 * * *'` runs a recipe every night.")
 

@@ -55,7 +55,7 @@ def serve(
 
     The address is MLflow's: POST /invocations with JSON (dataframe_split, dataframe_records, inputs, instances) or CSV.
     """
-    folder, identity = _find(model)
+    folder, identity = find_bundle(model)
     if print_bundle:
         from tasks import bundle
 
@@ -72,7 +72,7 @@ def serve(
     os.execv(sys.executable, [sys.executable, "-P", "-m", "deployments.serving", *command])
 
 
-def _find(model: str) -> tuple[Path, list[str]]:
+def find_bundle(model: str) -> tuple[Path, list[str]]:
     """The bundle's folder, and what it answers as."""
     path = Path(model).expanduser()
     if model.startswith((".", "/", "~")) or (path / "manifest.json").is_file():

@@ -1,0 +1,1 @@
+"""Entropy-coded storage: a flatbuffer in the fewest bytes that give it back exactly."""
