@@ -43,6 +43,12 @@ def kernels(model: keras.Model) -> dict[str, Any]:
     return found
 
 
+def output_axes(model: keras.Model) -> dict[str, int]:
+    """Layer name -> the axis of its kernel that counts output units or filters, -1 or -2; the other of these is the inputs'."""
+    transposed = {layer.name for layer in layers_with_weights(model) if type(layer) is keras.layers.Conv2DTranspose}
+    return {name: -2 if name in transposed else -1 for name in kernels(model)}
+
+
 def sparsity(model: keras.Model) -> dict[str, float]:
     """Layer name -> fraction of zeros in its kernel, [0, 1], for every layer that can be pruned."""
     return {name: float(np.mean(kernel.numpy() == 0)) for name, kernel in kernels(model).items()}

@@ -14,7 +14,7 @@ from tasks.methods.networks.graph import rename
 from tasks.methods.networks.store import load, save
 from tasks.methods.networks.surgery import new_head
 from tasks.methods.networks.vet import refused
-from tasks.methods.pruning.magnitude import prune
+from tasks.methods.pruning.gradual import prune
 from tasks.methods.pruning.masks import Masks, kernels, overall, sparsity
 
 
