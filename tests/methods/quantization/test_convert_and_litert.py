@@ -40,9 +40,10 @@ def test_convert_gives_the_networks_answers(networks, digits, name, mode):
     flatbuffer = convert(networks[name], mode, digits[0][:100])
     expected, found = predict(networks[name], x), LiteRunner(flatbuffer).run(x)
 
-    assert np.abs(found - expected).max() < {"float32": 1e-5, "float16": 5e-3, "int8": 0.5}[mode]
-    assert abs((found.argmax(axis=1) == y).mean() - (expected.argmax(axis=1) == y).mean()) <= 0.03
-    assert (found.argmax(axis=1) == expected.argmax(axis=1)).mean() >= 0.97
+    four_bits = mode == "weight_only_int4"
+    assert np.abs(found - expected).max() < {"float32": 1e-5, "float16": 5e-3}.get(mode, 1.0 if four_bits else 0.5)
+    assert abs((found.argmax(axis=1) == y).mean() - (expected.argmax(axis=1) == y).mean()) <= (0.06 if four_bits else 0.03)
+    assert (found.argmax(axis=1) == expected.argmax(axis=1)).mean() >= (0.85 if four_bits else 0.97)
 
 
 def test_convert_makes_smaller_flatbuffers_from_fewer_bits(digits):

@@ -1,0 +1,1 @@
+"""Few different weights: kernels as codebooks."""
