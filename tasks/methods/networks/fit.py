@@ -9,7 +9,7 @@ import numpy as np
 
 from tasks.methods.backend import keras
 from tasks.methods.networks.freeze import Trainable, only
-from tasks.methods.networks.loop import VALUES, Augment, Loop, diverged, reseed
+from tasks.methods.networks.loop import VALUES, Augment, Lesson, Loop, diverged, reseed
 from tasks.methods.networks.predict import predict
 from tasks.methods.networks.rows import Rows, checked, weights
 
@@ -95,6 +95,8 @@ def fit(
     *,
     augment: Augment | None = None,
     masks: "Masks | None" = None,
+    lesson: Lesson | None = None,
+    row_weights: np.ndarray | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> History:
     """Trains `model` in place and leaves it with the weights of the lowest validation loss.
@@ -109,6 +111,8 @@ def fit(
         settings: How to train.
         augment: Changes training rows anew in every epoch: (float32 [m, ...], Generator) -> float32 [m, ...].
         masks: Zeros to keep (see `Masks.of`).
+        lesson: What to learn from besides the labels (see `distil`); the validation loss stays cross-entropy.
+        row_weights: Weight of each training row in the loss, float [n], times that of its class.
         on_epoch: Called after each epoch with its number, from 1, and its values, named as the lists of `History`.
 
     Returns:
@@ -126,12 +130,14 @@ def fit(
     with only(model, settings.trainable):
         rate = _schedule(settings, settings.epochs * ceil(len(x) / settings.batch_size))
         optimizer = keras.optimizers.Adam(rate) if settings.optimizer == "adam" else keras.optimizers.SGD(rate, momentum=0.9)
-        loop = Loop(model, optimizer, settings.batch_size, masks)
-        row_weights = weights(y, settings.class_weight)
+        loop = Loop(model, optimizer, settings.batch_size, masks, lesson)
+        counts = weights(y, settings.class_weight)
+        if row_weights is not None:
+            counts = counts * _checked_weights(row_weights, len(x))
         values: dict[str, list[float]] = {name: [] for name in VALUES}
         best_epoch, best_loss, best = 0, loop.validate(known)[0], model.get_weights()
         for epoch in range(1, settings.epochs + 1):
-            log = loop.epoch((x, y), row_weights, known, rng, augment)
+            log = loop.epoch((x, y), counts, known, rng, augment)
             if not isfinite(log["loss"] + log["validation_loss"]):
                 model.set_weights(best)
                 raise ValueError(diverged(epoch, log, settings.learning_rate))
@@ -170,6 +176,16 @@ def staged(
         report = (lambda epoch, log, done=done: on_epoch(done + epoch, log)) if on_epoch else None
         histories.append(fit(model, train, validation, settings, augment=augment, masks=masks, on_epoch=report))
     return histories
+
+
+def _checked_weights(row_weights: np.ndarray, rows: int) -> np.ndarray:
+    found = np.asarray(row_weights, np.float32)
+    if found.shape != (rows,) or not np.isfinite(found).all() or (found < 0).any():
+        raise ValueError(
+            f"Invalid `row_weights`. Expected {rows} finite numbers >= 0, one a training row. "
+            f"Received: shape {found.shape}{f', {found.min()} to {found.max()}' if found.size else ''}."
+        )
+    return found
 
 
 def _schedule(settings: FitSettings, steps: int) -> Any:

@@ -3,8 +3,8 @@
 `model.fit` takes twice the processor time on data sets of a thousand rows, most of it between its steps.
 """
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -19,6 +19,24 @@ Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 _CHUNK_BYTES = 64 * 2**20  # rows handed to one graph call: bounds memory where the data set is large
 
 
+class Lesson(Protocol):
+    """What training learns from besides the labels, in the place of cross-entropy; validation keeps to cross-entropy.
+
+    Attributes:
+        variables: Learned beside the model's own.
+        specs: One for each array that `targets` gives.
+    """
+
+    variables: list[Any]
+    specs: list[Any]
+
+    def targets(self, seen: np.ndarray, index: np.ndarray) -> Sequence[np.ndarray]:
+        """What belongs to the rows `index` [m], of which the model sees `seen` [m, ...]; arrays [m, ...]."""
+
+    def losses(self, x: Any, labels: Any, targets: list[Any]) -> tuple[Any, Any]:
+        """The model's probabilities [b, classes] on a step's rows, in training mode, and each row's loss [b]."""
+
+
 class Loop:
     """Training and validation passes of one model with one optimizer.
 
@@ -27,15 +45,19 @@ class Loop:
         optimizer: Built for the model's trainable variables.
         batch_size: Rows in a step.
         masks: Zeros to put back after every step.
+        lesson: Gives the rows' losses in training; cross-entropy with the labels where None.
     """
 
-    def __init__(self, model: keras.Model, optimizer: Any, batch_size: int, masks: "Masks | None") -> None:
-        self._batch_size, self._optimizer = batch_size, optimizer
-        optimizer.build(model.trainable_variables)
+    def __init__(
+        self, model: keras.Model, optimizer: Any, batch_size: int, masks: "Masks | None", lesson: Lesson | None = None
+    ) -> None:
+        self._batch_size, self._optimizer, self._lesson = batch_size, optimizer, lesson
+        optimizer.build(_variables(model, lesson))
         pairs = masks.pairs(model) if masks else []
         rows = tf.TensorSpec([None, *model.inputs[0].shape[1:]], model.inputs[0].dtype)
         labels, weights = tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.float32)
-        self._train = tf.function(_training(model, optimizer, batch_size, pairs), input_signature=[rows, labels, weights])
+        signature = [rows, labels, weights, *(lesson.specs if lesson else [])]
+        self._train = tf.function(_training(model, optimizer, batch_size, pairs, lesson), input_signature=signature)
         self._validate = tf.function(_validation(model, max(batch_size, 256)), input_signature=[rows, labels])
 
     def epoch(
@@ -70,7 +92,8 @@ class Loop:
         for part in _chunks(x, self._batch_size):
             index = order[part]
             seen = augment(x[index], rng).astype(np.float32, copy=False) if augment else x[index]
-            sums += np.array(self._train(seen, y[index], weights[index]))
+            targets = self._lesson.targets(seen, index) if self._lesson else ()
+            sums += np.array(self._train(seen, y[index], weights[index], *targets))
         return float(sums[0]) / len(x), float(sums[1]) / len(x)
 
 
@@ -100,20 +123,30 @@ def _chunks(x: np.ndarray, batch_size: int) -> Iterator[slice]:
     return (slice(start, start + size) for start in range(0, len(x), size))
 
 
-def _training(model: keras.Model, optimizer: Any, batch_size: int, pairs: list[tuple[Any, np.ndarray]]) -> Callable[..., Any]:
+def _training(
+    model: keras.Model, optimizer: Any, batch_size: int, pairs: list[tuple[Any, np.ndarray]], lesson: Lesson | None
+) -> Callable[..., Any]:
     learning = {id(variable) for variable in model.trainable_variables}
     kept = [(kernel, tf.constant(mask, kernel.dtype)) for kernel, mask in pairs if id(kernel) in learning]
+    variables = _variables(model, lesson)
 
-    def train(x: Any, y: Any, weights: Any) -> tuple[Any, Any]:
+    def plain(x: Any, labels: Any, _: list[Any]) -> tuple[Any, Any]:
+        probabilities = model(x, training=True)
+        return probabilities, _losses(labels, probabilities)
+
+    judge = lesson.losses if lesson else plain
+
+    def train(x: Any, y: Any, weights: Any, *targets: Any) -> tuple[Any, Any]:
         loss, hits = tf.constant(0.0), tf.constant(0.0)
         for start in tf.range(0, tf.shape(x)[0], batch_size):
             labels = y[start : start + batch_size]
             with tf.GradientTape() as tape:
-                probabilities = model(x[start : start + batch_size], training=True)
-                losses = _losses(labels, probabilities) * weights[start : start + batch_size]
+                parts = [target[start : start + batch_size] for target in targets]
+                probabilities, losses = judge(x[start : start + batch_size], labels, parts)
+                losses *= weights[start : start + batch_size]
                 total = tf.reduce_mean(losses) + (tf.add_n(model.losses) if model.losses else 0.0)
-            gradients = tape.gradient(total, model.trainable_variables)
-            optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+            gradients = tape.gradient(total, variables)
+            optimizer.apply_gradients(zip(gradients, variables, strict=True))
             for kernel, mask in kept:
                 kernel.assign(kernel * mask)
             loss += tf.reduce_sum(losses)
@@ -121,6 +154,10 @@ def _training(model: keras.Model, optimizer: Any, batch_size: int, pairs: list[t
         return loss, hits
 
     return train
+
+
+def _variables(model: keras.Model, lesson: Lesson | None) -> list[Any]:
+    return [*model.trainable_variables, *(lesson.variables if lesson else [])]
 
 
 def _validation(model: keras.Model, batch_size: int) -> Callable[..., Any]:

@@ -1,0 +1,1 @@
+"""Distillation: a small student learns from what larger teachers say of its training rows."""
