@@ -7,9 +7,12 @@ import numpy as np
 
 from model_registry.errors import IntegrityError
 from model_registry.reference import DataRef, ModelRef
+from model_registry.versions import Version
 from tasks import progress
+from tasks.adapt import adapted
 from tasks.data.dataset import DataSet
 from tasks.derive import KERAS_FILE, derive, opened, parent, standing
+from tasks.learning import Pair, note
 from tasks.solution import Solution
 from tasks.stage import Job, stage_task
 from tasks.tracking import stage_run
@@ -30,7 +33,7 @@ def prune_ancestor(job: Job, key: str, ancestor: ModelRef, data: DataRef) -> Mod
         The pruned version; the ancestor itself where it is sparse already or the pruning was undone.
     """
     from tasks.methods.networks import store
-    from tasks.methods.pruning import magnitude, masks
+    from tasks.methods.pruning import masks
 
     config = job.recipe.compress.prune
     version, folder, solution = opened(ancestor)
@@ -42,31 +45,20 @@ def prune_ancestor(job: Job, key: str, ancestor: ModelRef, data: DataRef) -> Mod
         run.params(config.model_dump(mode="json") | {"ancestor": version.label})
         model = store.load(folder / KERAS_FILE)
         before_sparsity = masks.overall(model)
-        if before_sparsity >= config.sparsity - 0.005:
+        if config.pattern != "channels" and before_sparsity >= config.sparsity - 0.005:
             run.tags({"bequest.outcome": f"{version.label} is sparse already ({before_sparsity:.3f})"})
             return ancestor
-        model, train, validation, solution, used = _ground(job, model, version.data_uri, version.data_sha256, solution, data)
+        model, train, validation, solution, used = _ground(job, version, model, solution, data)
         progress.report("compress", version.label, 0, config.epochs)
         before = _accuracy(model, *validation)
-        pruned = magnitude.prune(
-            model,
-            sparsity=config.sparsity,
-            train=train,
-            validation=validation,
-            epochs=config.epochs,
-            batch_size=job.recipe.train.batch_size,
-            learning_rate=config.learning_rate,
-            seed=job.recipe.seed,
-            on_epoch=lambda epoch, logs: progress.report(
-                "compress", version.label, epoch, config.epochs, f"sparsity {logs['sparsity']:.2f}"
-            ),
-        )
+        pruned = _prune(job, version.label, model, train, validation)
         after = _accuracy(pruned, *validation)
         facts = {
             "validation_accuracy": after,
             "validation_accuracy_before": before,
             "sparsity": masks.overall(pruned),
             "sparsity_before": before_sparsity,
+            "parameters_before": model.count_params(),
         }
         run.metrics(facts)
         run.json("sparsity_by_layer.json", masks.sparsity(pruned))
@@ -83,15 +75,54 @@ def prune_ancestor(job: Job, key: str, ancestor: ModelRef, data: DataRef) -> Mod
         )
 
 
+def _prune(job: Job, label: str, model: Any, train: Pair, validation: Pair) -> Any:
+    """The smaller network, recovered: with zeros among its weights, or with fewer channels."""
+    from tasks.methods.networks.fit import FitSettings, fit
+    from tasks.methods.pruning.channels import prune_channels
+    from tasks.methods.pruning.gradual import prune
+    from tasks.methods.pruning.masks import Masks
+
+    config = job.recipe.compress.prune
+    assert config is not None
+
+    def tell(epoch: int, logs: dict[str, float]) -> None:
+        figure = f"sparsity {logs['sparsity']:.2f}" if "sparsity" in logs else note(logs)
+        progress.report("compress", label, epoch, config.epochs, figure)
+
+    batch_size, rate, seed = job.recipe.train.batch_size, config.learning_rate, job.recipe.seed
+    if config.pattern == "channels":
+        small = prune_channels(model, config.sparsity)
+        settings = FitSettings(
+            epochs=config.epochs, batch_size=batch_size, learning_rate=rate, seed=seed, patience=config.epochs
+        )
+        fit(small, train, validation, settings, masks=Masks.of(small), on_epoch=tell)
+        return small
+    return prune(
+        model,
+        config.sparsity,
+        train,
+        validation,
+        config.epochs,
+        batch_size,
+        rate,
+        seed,
+        on_epoch=tell,
+        criterion=config.criterion,
+        budget=config.budget,
+        schedule=config.schedule,
+        m_by_n=(2, 4) if config.pattern == "2:4" else None,
+    )
+
+
 def _ground(
-    job: Job, model: Any, data_uri: str, data_sha256: str, solution: Solution, target: DataRef
-) -> tuple[Any, tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray], Solution, DataRef]:
+    job: Job, version: Version, model: Any, solution: Solution, target: DataRef
+) -> tuple[Any, Pair, Pair, Solution, DataRef]:
     """The model and the rows to prune it on: its own where they stand, else the target's under a freshly trained head."""
     from tasks.methods.networks import surgery
     from tasks.methods.networks.fit import FitSettings, fit
 
-    if data_uri and Path(data_uri).is_dir():
-        own = DataRef(uri=data_uri, sha256=data_sha256)
+    if version.data_uri and Path(version.data_uri).is_dir():
+        own = DataRef(uri=version.data_uri, sha256=version.data_sha256)
         try:
             rows = DataSet.open(own)
             train, validation = rows.split("train"), rows.split("validation")
@@ -100,8 +131,8 @@ def _ground(
             pass  # rows that were changed since are not those it was made on: the target's serve as well as for an import
     rows = DataSet.open(target)
     train, validation = rows.split("train"), rows.split("validation")
-    adapted = surgery.adapt_input(model, rows.card.input_shape)
-    adapted = surgery.new_head(adapted, len(rows.card.classes), seed=job.recipe.seed)
+    ready = adapted(job, version, model, solution, rows)
+    ready = surgery.new_head(ready, len(rows.card.classes), seed=job.recipe.seed)
     first = job.recipe.transfer.stages[0]
     settings = FitSettings(
         epochs=first.epochs,
@@ -111,9 +142,9 @@ def _ground(
         seed=job.recipe.seed,
         trainable="head",
     )
-    fit(adapted, (train.x, train.y), (validation.x, validation.y), settings)
+    fit(ready, (train.x, train.y), (validation.x, validation.y), settings)
     own_solution = Solution(recipe=None, card=rows.card, preprocessing=rows.preprocessing, contract=rows.contract)
-    return adapted, (train.x, train.y), (validation.x, validation.y), own_solution, target
+    return ready, (train.x, train.y), (validation.x, validation.y), own_solution, target
 
 
 def _accuracy(model: Any, x: np.ndarray, y: np.ndarray) -> float:

@@ -1,17 +1,15 @@
 """The final model, converted as it will be served: a LiteRT flatbuffer in a bundle of its own, without TensorFlow."""
 
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-import numpy as np
-
 from model_registry.reference import DataRef, ModelRef
-from tasks import bundle, progress
-from tasks.data import reference
+from tasks import progress
 from tasks.data.dataset import DataSet
-from tasks.derive import BUNDLE, KERAS_FILE, derive, opened, parent, standing
+from tasks.derive import KERAS_FILE, derive, opened, parent, standing
 from tasks.learning import target_solution
 from tasks.methods.litert import LiteRunner
+from tasks.serving_files import calibration_rows, write_serving_files
 from tasks.stage import Job, stage_task
 from tasks.tracking import stage_run
 
@@ -42,9 +40,8 @@ def convert_model(job: Job, key: str, model_ref: ModelRef, data: DataRef) -> Mod
         run.params(config.model_dump(mode="json"))
         model = store.load(folder / KERAS_FILE)
         train, validation = rows.split("train"), rows.split("validation")
-        chosen = np.random.default_rng(job.recipe.seed).permutation(len(train.x))[: config.calibration_rows]
         before = float((predict(model, validation.x).argmax(axis=1) == validation.y).mean())
-        mode, flatbuffer = config.mode, to_flatbuffer(model, config.mode, train.x[chosen])
+        mode, flatbuffer = config.mode, to_flatbuffer(model, config.mode, calibration_rows(job, train.x))
         probabilities = LiteRunner(flatbuffer).run(validation.x)
         after = float((probabilities.argmax(axis=1) == validation.y).mean())
         run.metrics({"validation_accuracy": after, "validation_accuracy_before": before, "size_bytes": len(flatbuffer)})
@@ -60,12 +57,6 @@ def convert_model(job: Job, key: str, model_ref: ModelRef, data: DataRef) -> Mod
             "mode": mode,
         }
 
-        def extras(into: Path) -> None:
-            bundle.write(
-                into / BUNDLE, flatbuffer=flatbuffer, preprocessing=rows.preprocessing, labels=rows.card.classes, name=job.name
-            )
-            reference.write(into / reference.FOLDER, rows, probabilities)
-
         progress.report("convert", version.label, 1, 1, f"{mode}, {len(flatbuffer) / 1024:.0f} KiB")
         return derive(
             job,
@@ -77,7 +68,7 @@ def convert_model(job: Job, key: str, model_ref: ModelRef, data: DataRef) -> Mod
             solution=target_solution(job, rows),
             data=data,
             facts=facts,
-            extras=extras,
+            extras=partial(write_serving_files, job=job, rows=rows, flatbuffer=flatbuffer, probabilities=probabilities),
         )
 
 

@@ -1,20 +1,15 @@
 """Pictures for reports, as PNG bytes: who is taken for whom, how sure is too sure, how training went, what has drifted."""
 
-import io
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from tasks.methods.canvas import BLUE, GREY, INK, ORANGE, PAPER, as_png, canvas, canvases
 from tasks.methods.drift import DriftReport
 from tasks.methods.metrics import ReliabilityCurve
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-BLUE, ORANGE, GREY, INK = "#2f6db3", "#e07b39", "#9aa3ad", "#2b3038"
-_PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}  # behind text that crosses a line
 MAX_FEATURES = 30
 MAX_LABEL = 32
 
@@ -41,7 +36,7 @@ def confusion_matrix_png(matrix: np.ndarray, labels: Sequence[str]) -> bytes:
     cell = 1.3 if k <= 3 else 0.8 if k <= 5 else max(0.25, 0.62 - 0.012 * k)
     upright = longest * 0.09 < cell  # else names would run into each other
     side = cell * k + 1.1
-    figure, axes = _canvas(side + 0.9 + 0.09 * longest, side + (0.0 if upright else 0.09 * longest))
+    figure, axes = canvas(side + 0.9 + 0.09 * longest, side + (0.0 if upright else 0.09 * longest))
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(k), names, rotation=0 if upright else 90)
     axes.set_yticks(range(k), names)
@@ -63,7 +58,7 @@ def confusion_matrix_png(matrix: np.ndarray, labels: Sequence[str]) -> bytes:
     bar.outline.set_visible(False)
     right = int(np.trace(matrix))
     axes.set_title(f"{right:,} of {int(matrix.sum()):,} rows right", loc="left")
-    return _png(figure)
+    return as_png(figure)
 
 
 def reliability_png(curve: ReliabilityCurve, ece: float) -> bytes:
@@ -73,7 +68,7 @@ def reliability_png(curve: ReliabilityCurve, ece: float) -> bytes:
         curve: The reliability curve.
         ece: Expected calibration error, shown in the title; NaN where unknown.
     """
-    figure, (axes, below) = _canvases(5.2, 5.8, heights=(3.2, 1))
+    figure, (axes, below) = canvases(5.2, 5.8, heights=(3.2, 1))
     filled = curve.rows > 0
     middle, width = (curve.edges[:-1] + curve.edges[1:]) / 2, np.diff(curve.edges)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1.2, linestyle="--", label="perfectly calibrated")
@@ -94,7 +89,7 @@ def reliability_png(curve: ReliabilityCurve, ece: float) -> bytes:
     below.bar(middle, curve.rows, width * 0.92, color=GREY)
     below.set(xlim=(0, 1), xlabel="confidence", ylabel="rows")
     axes.tick_params(labelbottom=False)
-    return _png(figure)
+    return as_png(figure)
 
 
 def history_png(logs: Mapping[str, Sequence[float]]) -> bytes:
@@ -105,7 +100,7 @@ def history_png(logs: Mapping[str, Sequence[float]]) -> bytes:
     """
     epochs = max((len(series) for series in logs.values()), default=0)
     panels = [name for name in ("loss", "accuracy") if logs.get(name) or logs.get(f"validation_{name}")]
-    figure, drawn = _canvases(4.6 * max(1, len(panels)), 3.6, heights=(1,), columns=max(1, len(panels)))
+    figure, drawn = canvases(4.6 * max(1, len(panels)), 3.6, heights=(1,), columns=max(1, len(panels)))
     for axes, name in zip(drawn, panels, strict=False):
         for key, colour, label in ((name, GREY, "training"), (f"validation_{name}", BLUE, "validation")):
             values = np.asarray(logs.get(key) or [], np.float64)
@@ -117,7 +112,7 @@ def history_png(logs: Mapping[str, Sequence[float]]) -> bytes:
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.grid(axis="y", color="#e6e9ed")
         axes.legend(frameon=False)
-    return _png(figure)
+    return as_png(figure)
 
 
 def _mark_best(axes: Any, name: str, values: np.ndarray) -> None:
@@ -139,14 +134,14 @@ def drift_png(report: DriftReport) -> bytes:
     shown = ranked[:MAX_FEATURES]
     limit = -math.log10(report.alpha)
     longest = math.ceil(3 * limit)
-    figure, axes = _canvas(7.2, 1.7 + 0.28 * max(3, len(shown)))
+    figure, axes = canvas(7.2, 1.7 + 0.28 * max(3, len(shown)))
     for row, feature in enumerate(shown):
         p = feature.p_value
         strength = longest if p == 0 else 0.0 if p is None else min(longest, -math.log10(p))
         axes.barh(row, strength, height=0.68, color=ORANGE if feature.drifted else GREY)
         told = "no values" if p is None else f"p < 1e-{longest}" if strength == longest else f"p = {p:.2g}"
         note = f"{told}, {feature.method} {feature.statistic:.3g}"
-        axes.text(strength + 0.02 * longest, row, note, va="center", fontsize=8, color=INK, bbox=_PAPER)
+        axes.text(strength + 0.02 * longest, row, note, va="center", fontsize=8, color=INK, bbox=PAPER)
     axes.axvline(limit, color=INK, linewidth=1, linestyle="--")
     axes.text(limit, -0.75, f" alpha = {report.alpha:g}", fontsize=8, va="bottom", color=INK)
     axes.set_xticks(range(0, longest + 1, math.ceil(longest / 8)))
@@ -159,39 +154,10 @@ def drift_png(report: DriftReport) -> bytes:
     verdict = "drifted" if report.drifted else "not drifted"
     title = f"{count} of {len(ranked)} features ({count / max(1, len(ranked)):.0%}) drifted, batch {verdict}{hidden}"
     figure.suptitle(title, x=0.02, ha="left", fontsize=12)
-    return _png(figure)
+    return as_png(figure)
 
 
 def _short(label: str, length: int = MAX_LABEL) -> str:
     """A long name without its middle: names of features often differ at their ends alone."""
     half = (length - 1) // 2
     return label if len(label) <= length else f"{label[:half]}…{label[-half:]}"
-
-
-def _canvas(width: float, height: float) -> "tuple[Figure, Any]":
-    figure, (axes,) = _canvases(width, height, heights=(1,))
-    return figure, axes
-
-
-def _canvases(width: float, height: float, heights: tuple[float, ...], columns: int = 1) -> "tuple[Figure, list[Any]]":
-    """A figure in inches with its axes, row by row. Made without pyplot, whose global state two threads would share."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
-    figure = Figure(figsize=(width, height), dpi=140, layout=layout, facecolor="white")
-    FigureCanvasAgg(figure)
-    drawn = list(figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights).ravel())
-    for axes in drawn:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[:].set_color(GREY)
-        axes.tick_params(color=GREY, labelcolor=INK, labelsize=9)
-        axes.set_axisbelow(True)
-    return figure, drawn
-
-
-def _png(figure: "Figure") -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})  # the same picture is the same bytes
-    return buffer.getvalue()

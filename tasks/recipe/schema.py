@@ -6,18 +6,14 @@ Every field carries a description: `bequest recipe new` prints them as comments.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from tasks.methods.drift import detectors_for
 from tasks.methods.fusion import fusers
 from tasks.methods.selection import selectors
-from tasks.recipe.kinds import Ancestor, Count, Fraction, Metric, OneOf, Source, Sparsity, one_of
-
-
-class Section(BaseModel):
-    """Base of all sections: immutable; a key that does not exist is an error, and so is a number that is not finite."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+from tasks.recipe.compress_schema import Compress
+from tasks.recipe.kinds import Ancestor, Count, Fraction, Metric, OneOf, Source, one_of
+from tasks.recipe.section import Section
 
 
 class Inherit(Section):
@@ -27,7 +23,10 @@ class Inherit(Section):
         default_factory=list,
         description="Registry URIs such as models:/digits@production, or `auto` to let the registry rank what it has.",
     )
-    solution: bool = Field(True, description="Fill keys this file does not state from the first ancestor's recipe.")
+    solution: bool = Field(
+        True,
+        description="Fill keys this file does not state from the first ancestor's recipe; `auto` hands down weights alone.",
+    )
     max_ancestors: int = Field(2, ge=1, le=8, description="With `auto`: how many of the best candidates to take.")
     selector: Annotated[str, one_of(selectors)] = Field("linear_probe", description="With `auto`: how candidates are ranked.")
     prepare: list[str] = Field(
@@ -179,30 +178,6 @@ class Model(Section):
     hidden: list[Count] = Field(default_factory=lambda: [64, 32], description="Units of the dense layers.")
     filters: list[Count] = Field(default_factory=lambda: [16, 32], description="Filters of the conv layers.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout before the head.")
-
-
-class Prune(Section):
-    """Magnitude pruning with a polynomial schedule (Zhu & Gupta, 2017)."""
-
-    sparsity: Sparsity = Field(0.5, description="Fraction of zero weights to reach.")
-    epochs: int = Field(12, ge=1, description="Epochs over which the schedule runs and the rest of the weights recover.")
-    learning_rate: float = Field(1e-3, gt=0, description="Adam's step while pruning.")
-    max_drop: Fraction = Field(0.02, description="Largest loss of validation accuracy; beyond it the pruning is undone.")
-
-
-class Quantize(Section):
-    """Conversion of the final model to the LiteRT flatbuffer that is served."""
-
-    mode: Literal["int8", "float16", "float32"] = Field("int8", description="int8: full-integer, calibrated on training rows.")
-    calibration_rows: int = Field(200, ge=1, description="Rows of the calibration set, taken from the training split.")
-    max_drop: Fraction = Field(0.01, description="Largest loss of validation accuracy; beyond it float32 is served instead.")
-
-
-class Compress(Section):
-    """Smaller ancestors, and a smaller served model."""
-
-    prune: Prune | None = Field(default_factory=Prune, description="Prune each ancestor; null leaves it whole.")
-    quantize: Quantize = Field(default_factory=Quantize, description="How the final model is converted.")
 
 
 class Stage(Section):

@@ -67,9 +67,9 @@ def _plan(recipe: Recipe) -> list[tuple[str, str]]:
 def _inherit(inherit: Inherit) -> str:
     if not inherit.ancestors:
         return "from nobody; a network is trained from scratch"
-    solution = "; keys not stated here are taken from the first one's recipe" if inherit.solution else ""
     if inherit.ancestors == "auto":
-        return f"from up to {inherit.max_ancestors} of the registry's models, ranked by {inherit.selector}{solution}"
+        return f"weights alone, from up to {inherit.max_ancestors} of the registry's models, ranked by {inherit.selector}"
+    solution = "; keys not stated here are taken from the first one's recipe" if inherit.solution else ""
     return f"from {', '.join(inherit.ancestors)}{solution}"
 
 

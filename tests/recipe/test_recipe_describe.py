@@ -4,9 +4,10 @@ import pytest
 from pydantic import Field
 
 from tasks.methods.fusion import fusers
+from tasks.recipe.compress_schema import Compress, Prune
 from tasks.recipe.describe import choices, describe, section_of
 from tasks.recipe.kinds import Count, Fraction, Sparsity, one_of
-from tasks.recipe.schema import Compress, Prune, Recipe, Stage
+from tasks.recipe.schema import Recipe, Stage
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ from tasks.recipe.schema import Compress, Prune, Recipe, Stage
         (dict[Literal["a", "b"], float], "one of ['a', 'b'] as keys, each with a number"),
         (Annotated[str, Field(pattern="^x$")], "text that matches ^x$"),
         (Annotated[str, Field(min_length=1)], "text, not empty"),
-        (Prune | None, "the keys ['sparsity', 'epochs', 'learning_rate', 'max_drop'], or null"),
+        (Stage | None, "the keys ['unfreeze', 'epochs', 'learning_rate'], or null"),
     ],
 )
 def test_describe_says_type_and_limits(annotation, words):

@@ -1,6 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
+from tasks.recipe.compress_schema import Compress, OneMode
 from tasks.recipe.kinds import COST_METRICS, metric_names
 from tasks.recipe.schema import Data, Gate, Image, Inherit, Recipe
 
@@ -67,3 +68,26 @@ def test_gate_accepts_every_metric_name():
     limits = dict.fromkeys(metric_names(), 1.0)
     assert Gate(floors=limits, ceilings=limits).floors == limits
     assert set(metric_names()) >= COST_METRICS | {"accuracy", "log_loss"}
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"prune": {"sparsity": 50}}, "less than 1"),
+        ({"prune": {"pattern": "2:4", "sparsity": 0.6}}, "sparsity 0.5 and budget per_layer with pattern 2:4"),
+        ({"prune": {"criterion": "magnitud"}}, "Did you mean 'magnitude'"),
+        ({"budget": {"ratio": 0.5}}, "greater than 1"),
+        ({"search": {"modes": []}}, "at least 1 item"),
+    ],
+)
+def test_compress_refuses_what_cannot_be_done(section, message):
+    with pytest.raises(ValidationError, match=message):
+        Compress.model_validate(section)
+
+
+def test_conversion_modes_of_a_recipe_are_the_registered_ones():
+    from typing import get_args
+
+    from tasks.methods.quantization.convert import MODES
+
+    assert set(get_args(OneMode)) == set(MODES)

@@ -64,7 +64,7 @@ feedback: {retrain_on: []}
 """
     )
     plan = dict(told.plan)
-    assert plan["inherit"] == "from up to 3 of the registry's models, ranked by linear_probe"
+    assert plan["inherit"] == "weights alone, from up to 3 of the registry's models, ranked by linear_probe"
     assert plan["preprocess"].startswith("bundled:digits, rows 0 to 0.5, classes 1, 2; ")
     assert plan["preprocess"].endswith("split by column part")
     assert plan["compress"] == "nothing; ancestors stay whole"
@@ -73,6 +73,16 @@ feedback: {retrain_on: []}
     assert plan["evaluate"] == "promoted only if accuracy >= 0.9 and size_bytes <= 1000"
     assert plan["deploy"] == "nowhere"
     assert plan["feedback"].endswith("reports only")
+
+
+def test_summarize_says_that_auto_hands_down_weights_alone(summary):
+    told = {}
+    for ancestors in ("auto", "models:/a@production"):
+        told[ancestors] = dict(summary(f"name: x\ninherit: {ancestors}\ndata: {{source: bundled:iris}}\n").plan)["inherit"]
+    assert told["auto"] == "weights alone, from up to 2 of the registry's models, ranked by linear_probe"
+    assert (
+        told["models:/a@production"] == "from models:/a@production; keys not stated here are taken from the first one's recipe"
+    )
 
 
 def test_summarize_has_no_plan_when_keys_are_left_to_the_ancestor(summary):

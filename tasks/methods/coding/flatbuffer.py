@@ -65,6 +65,23 @@ def unpack(packed: bytes) -> bytes:
         raise ValueError(f"Invalid `packed`. Expected a whole packed flatbuffer. Received: a damaged one ({error}).") from error
 
 
+def coded_bytes(flatbuffer: bytes) -> dict[str, int]:
+    """What each constant takes when it is coded alone: tensor name -> bytes, codebook and densities included.
+
+    Constants of too many different values for a code of their own count as they are.
+
+    Args:
+        flatbuffer: A LiteRT model.
+    """
+    sizes = {}
+    for constant in constants(flatbuffer):
+        encoder = symbols.encoder()
+        entry = _encode(encoder, np.frombuffer(flatbuffer[constant.start : constant.stop], constant.dtype), constant)
+        words: np.ndarray = encoder.get_compressed()
+        sizes[constant.name] = constant.stop - constant.start if entry is None else len(entry) + words.nbytes
+    return sizes
+
+
 def _unpack(packed: bytes) -> bytes:
     plain_packed, plain_length, length = _HEAD.unpack_from(packed, 4)
     start = 4 + _HEAD.size

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tasks.methods.coding import symbols
 from tasks.methods.coding.buffers import constants
-from tasks.methods.coding.flatbuffer import pack, unpack
+from tasks.methods.coding.flatbuffer import coded_bytes, pack, unpack
 
 
 def network(kernels: list[np.ndarray], mode: str = "float32") -> bytes:
@@ -58,6 +58,13 @@ def test_constants_are_the_kernels_and_biases_where_they_lie(flatbuffers):
     kernel = next(each for each in found if each.stop - each.start == 400 * 60 * 4)
     values = np.frombuffer(flatbuffers["clustered"][kernel.start : kernel.stop], np.float32)
     assert np.count_nonzero(values) == pytest.approx(0.05 * values.size, rel=0.1)
+
+
+def test_coded_bytes_add_up_to_most_of_the_packed_form(flatbuffers):
+    sizes, packed = coded_bytes(flatbuffers["clustered"]), pack(flatbuffers["clustered"])
+    assert sum(sizes.values()) < len(packed) + 300
+    large = next(size for name, size in sizes.items() if size == max(sizes.values()))
+    assert large > len(packed) / 3
 
 
 def test_evenly_spread_zeros_take_little_more_than_their_entropy():

@@ -1,0 +1,1 @@
+"""Choosing how to compress: what to try, what it gives, which of it to take."""

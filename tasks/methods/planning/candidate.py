@@ -1,0 +1,55 @@
+"""One way to compress a network before it is converted: which steps, how far, in which order."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+ORDERS = ("channels first", "zeros first")
+CHANNELS = (0.0, 0.25, 0.5, 0.75)
+SPARSITIES = (0.0, 0.5, 0.7, 0.9)
+CLUSTERS = (0, 16, 32)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Settings of one attempt; 0 leaves a step out.
+
+    Args:
+        channels: Fraction of the channels that go.
+        sparsity: Fraction of the weights that become zero.
+        clusters: Different values of each kernel.
+        distil: Whether the network as trained teaches the smaller one while it recovers.
+        order: Whether channels go before weights, or after; clustering is always last, as other steps would undo it.
+    """
+
+    channels: float = 0.0
+    sparsity: float = 0.0
+    clusters: int = 0
+    distil: bool = False
+    order: Literal["channels first", "zeros first"] = "channels first"
+
+    @property
+    def steps(self) -> tuple[tuple[str, float], ...]:
+        """(step, how far), in order, those left out left out."""
+        channels, zeros = ("channels", self.channels), ("sparsity", self.sparsity)
+        first = (channels, zeros) if self.order == "channels first" else (zeros, channels)
+        return tuple(step for step in (*first, ("clusters", float(self.clusters))) if step[1])
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """Its steps as people write them."""
+        taught = ", taught" if self.distil else ""
+        return tuple(f"{name} {amount:g}{taught if name == 'channels' else ''}" for name, amount in self.steps)
+
+    def normal(self) -> "Candidate":
+        """The same attempt without settings that have nothing to act on, so that none is tried twice."""
+        return Candidate(
+            self.channels,
+            self.sparsity,
+            self.clusters,
+            distil=self.distil and self.channels > 0,
+            order=self.order if self.channels and self.sparsity else "channels first",
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data, for the journal of a search."""
+        return asdict(self)

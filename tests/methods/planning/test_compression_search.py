@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+
+from tasks.methods.planning.attempt import attempt
+from tasks.methods.planning.candidate import Candidate
+from tasks.methods.planning.front import Point
+from tasks.methods.planning.judge import accuracy_interval, judge
+from tasks.methods.planning.search import FIRST, Search
+
+
+def answer(candidate: Candidate) -> list[Point]:
+    """A made-up world in which every step costs accuracy and saves bytes."""
+    size = int(10_000 * (1 - candidate.channels) ** 2)
+    accuracy = 0.97 - 0.1 * candidate.channels**3 - 0.05 * candidate.sparsity**3
+    packed = int(size * (1 - candidate.sparsity))
+    return [Point(candidate.titles, "int8", accuracy, (0.9, 1.0), 0.1, size, packed, size / 1e4, 10, 0)]
+
+
+def run(search: Search, most: int) -> list[Candidate]:
+    tried = []
+    for candidate in search.proposals(most):
+        tried.append(candidate)
+        search.learn(candidate, answer(candidate))
+    return tried
+
+
+def test_search_tries_each_step_alone_first_and_nothing_twice():
+    tried = run(Search(seed=0), 20)
+    assert tuple(tried[: len(FIRST)]) == FIRST
+    assert len(set(tried)) == len(tried) == 20
+    assert tried == run(Search(seed=0), 20)
+
+
+def test_search_carries_on_after_what_was_done_when_it_was_cut_off():
+    before = run(Search(seed=0), 4)
+    rest = run(Search(seed=0, done=[(candidate, answer(candidate)) for candidate in before]), 12)
+    assert len(rest) == 8
+    assert not set(rest) & set(before)
+    assert tuple([*before, *rest][: len(FIRST)]) == FIRST
+
+
+def test_candidate_drops_settings_that_have_nothing_to_act_on():
+    assert Candidate(sparsity=0.5, distil=True, order="zeros first").normal() == Candidate(sparsity=0.5)
+    both = Candidate(0.5, 0.7, 16, distil=True, order="zeros first")
+    assert both.normal() == both
+    assert both.titles == ("sparsity 0.7", "channels 0.5, taught", "clusters 16")
+
+
+def test_accuracy_interval_is_that_of_resampled_rows():
+    right = np.random.default_rng(0).random(400) < 0.9
+    accuracy = right.mean()
+    draws = np.random.default_rng(1).choice(right, (4000, 400)).mean(axis=1)
+    np.testing.assert_allclose(accuracy_interval(accuracy, 400), np.quantile(draws, [0.025, 0.975]), atol=0.005)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    from tasks.methods.networks.architectures import build
+    from tasks.methods.networks.fit import FitSettings, fit
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 6)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(np.int64)
+    model = build("mlp", (6,), 2, hidden=[32, 16], filters=[], dropout=0.0, seed=0)
+    fit(model, (x[:200], y[:200]), (x[200:], y[200:]), FitSettings(epochs=5, learning_rate=1e-2))
+    return model, (x[:200], y[:200]), (x[200:], y[200:])
+
+
+def test_attempt_takes_every_step_and_counts_what_it_spent(trained):
+    from tasks.methods.networks.fit import FitSettings
+    from tasks.methods.pruning.masks import kernels, overall
+
+    model, train, validation = trained
+    told: list[str] = []
+    candidate = Candidate(channels=0.5, sparsity=0.5, clusters=16, distil=True)
+    small, spent = attempt(model, candidate, train, validation, FitSettings(epochs=2, batch_size=50), on_step=told.append)
+    assert told == ["channels 0.5, taught", "sparsity 0.5", "clusters 16"]
+    assert spent == (2 + 1 + 1) * 2 * 4  # the taught step has its control
+    assert small.count_params() < model.count_params() / 2
+    assert overall(small) >= 0.49
+    assert all(len(np.unique(kernel.numpy())) <= 16 for kernel in kernels(small).values())
+
+
+def test_judge_reads_every_mode_off_its_flatbuffer(trained):
+    model, (x, _), validation = trained
+    found = judge(model, ["float32", "int8"], x[:50], validation, steps=("none",))
+    assert set(found) == {"float32", "int8"}
+    for mode, (point, flatbuffer) in found.items():
+        assert (point.mode, point.size_bytes) == (mode, len(flatbuffer))
+        assert point.interval[0] <= point.accuracy <= point.interval[1]
+        assert 0 < point.packed_bytes < point.size_bytes
