@@ -33,10 +33,10 @@ class Batch:
 
     Attributes:
         raw: Features in the card's order, or pictures [n, h, w, c] in the model's size.
-        y: int64 [n], index of the class; None where the batch has no labels.
+        labelled: bool [n]: rows that have a label. Labels often come late, and drift is watched on all rows alike.
+        y: int64 [labelled rows], index of the class; None where no row has a label.
         rows_read: Rows in the file.
-        rows_quarantined: Rows left out: unreadable, without a label among labelled ones, of a broken type, or with a gap the
-            model was prepared without.
+        rows_quarantined: Rows left out: unreadable, of a broken type, or with a gap the model was prepared without.
         reasons: Reason to number of quarantined rows.
         warnings: Reason to number of rows that stay though they are unlike the training data: out of its range, of a category
             it did not have. They are what drift looks like, so they are not hidden from its detectors.
@@ -44,6 +44,7 @@ class Batch:
     """
 
     raw: pd.DataFrame | np.ndarray
+    labelled: np.ndarray
     y: np.ndarray | None
     rows_read: int
     rows_quarantined: int
@@ -82,7 +83,7 @@ def read_batch(
     seen = _seen(table, dataset_card, preprocessing)
     reasons, warnings, counts = _judged(seen, contract, dataset_card.target)
     told = set(reasons)
-    for row, reason in _unusable(seen, labels, preprocessing):
+    for row, reason in _unusable(seen, preprocessing):
         if row not in told:
             reasons.setdefault(row, []).append(reason)
             counts[reason] += 1
@@ -98,11 +99,14 @@ def read_batch(
         raise InputError(
             f"{name}: expected rows that can be used. Received: none of {len(left_out)}. {listed(counts, 5)}.{where}"
         )
+    known = np.array([label is not None for label in labels[kept]] if labels is not None else [False] * len(kept), dtype=bool)
+    names = labels[kept][known] if labels is not None and known.any() else None
     return Batch(
         raw=pictures(table)[kept]
         if table.frame is None
         else normalised(seen.iloc[kept].reset_index(drop=True), _kinds(preprocessing)),
-        y=None if labels is None else np.array([dataset_card.classes.index(label) for label in labels[kept]], dtype=np.int64),
+        labelled=known,
+        y=None if names is None else np.array([dataset_card.classes.index(name) for name in names], dtype=np.int64),
         rows_read=len(table) + len(table.rejected),
         rows_quarantined=len(left_out),
         reasons=dict(counts.most_common()),
@@ -173,10 +177,8 @@ def _judged(
     return reasons, warnings, counts
 
 
-def _unusable(seen: pd.DataFrame, labels: np.ndarray | None, preprocessing: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
-    """Rows that the transform would refuse, or that lack a label beside labelled ones."""
-    if labels is not None:
-        yield from ((row, "expected a label") for row, label in enumerate(labels) if label is None)
+def _unusable(seen: pd.DataFrame, preprocessing: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    """Rows that the transform would refuse."""
     for column in preprocessing.get("columns", []):
         name, cells = column["name"], arrays_of(seen[[column["name"]]])[column["name"]]
         if column["kind"] == "categorical":

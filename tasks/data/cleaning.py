@@ -5,7 +5,8 @@ import pandas as pd
 
 from model_registry.errors import InputError
 from tasks.data.columns import Kind
-from tasks.data.wording import counted, listed
+from tasks.data.rawtable import RawTable, located
+from tasks.data.wording import counted
 from tasks.recipe.schema import Missing, Preprocess
 
 
@@ -17,14 +18,13 @@ def first_of_each(row_hash: np.ndarray) -> np.ndarray:
     return keep
 
 
-def kept_of_duplicates(row_hash: np.ndarray, policy: str, where: str, rows: np.ndarray) -> np.ndarray:
+def kept_of_duplicates(row_hash: np.ndarray, policy: str, table: RawTable) -> np.ndarray:
     """Applies `preprocess.duplicates`.
 
     Args:
         row_hash: uint64 [n].
         policy: drop, keep or error.
-        where: Source, for the message.
-        rows: int64 [n]: row numbers in the source, for the message.
+        table: The rows as read, to say where a duplicate is.
 
     Returns:
         bool [n]: rows that stay; of each set of duplicates the first.
@@ -35,8 +35,8 @@ def kept_of_duplicates(row_hash: np.ndarray, policy: str, where: str, rows: np.n
     first = first_of_each(row_hash)
     if policy == "error" and not first.all():
         raise InputError(
-            f"{where}: expected no row twice (preprocess.duplicates: error). Received: "
-            f"{counted(int((~first).sum()), 'duplicate')}, in rows {listed(rows[~first].tolist(), 5)}. "
+            f"{table.parts[0]}: expected no row twice (preprocess.duplicates: error). Received: "
+            f"{counted(int((~first).sum()), 'duplicate')}, in {located(table, np.flatnonzero(~first), 5)}. "
             "Take them out, or state preprocess.duplicates: drop."
         )
     return np.ones(len(row_hash), dtype=bool) if policy == "keep" else first
@@ -48,8 +48,14 @@ def conflicts(values_hash: np.ndarray, labels: np.ndarray) -> int:
     return int((pairs.groupby("values")["label"].transform("nunique") > 1).sum())
 
 
-def refuse_gaps(frame: pd.DataFrame, kinds: dict[str, Kind], missing: Missing, where: str) -> None:
+def refuse_gaps(frame: pd.DataFrame, kinds: dict[str, Kind], missing: Missing, table: RawTable) -> None:
     """Applies policy `error`, before the contract looks at the rows.
+
+    Args:
+        frame: Features as numbers or text.
+        kinds: Kind of each column.
+        missing: The policies.
+        table: The rows as read, to say where a gap is.
 
     Raises:
         InputError: A column under this policy has a missing or infinite value.
@@ -59,8 +65,9 @@ def refuse_gaps(frame: pd.DataFrame, kinds: dict[str, Kind], missing: Missing, w
         if _policy(kind, missing) == "error" and gaps.any():
             rows = np.flatnonzero(gaps)
             raise InputError(
-                f"{where}: column {name!r}: expected a finite value in every row (preprocess.missing.{kind}: error). "
-                f"Received: none in {counted(len(rows), 'row')}, e.g. {listed(rows.tolist(), 5)}. "
+                f"{table.parts[table.part[rows[0]]]}: column {name!r}: expected a finite value in every row "
+                f"(preprocess.missing.{kind}: error). Received: none in {counted(len(rows), 'row')}, e.g. "
+                f"{located(table, rows, 5)}. "
                 f"Fill them in the source, or state another policy for preprocess.missing.{kind}."
             )
 
@@ -104,6 +111,12 @@ def fences_of(train: pd.DataFrame, kinds: dict[str, Kind], preprocess: Preproces
             room = preprocess.outliers.factor * (high - low)
             fences[name] = (float(low - room), float(high + room)) if high > low else None
     return fences
+
+
+def filled_kinds(missing: Missing) -> frozenset[Kind]:
+    """Kinds of column whose gaps are filled, or a category of their own."""
+    kinds: tuple[Kind, Kind] = ("numeric", "categorical")
+    return frozenset(kind for kind in kinds if _policy(kind, missing) not in ("drop", "error"))
 
 
 def _policy(kind: Kind, missing: Missing) -> str:

@@ -10,7 +10,7 @@ from tasks.data.contract_gx import Config, validate
 from tasks.data.contract_profile import Form, profile
 from tasks.data.contract_result import ContractResult, Failure, failure_of, identity
 
-__all__ = ["ContractResult", "Failure", "Form", "enforce", "kinds_in", "profile"]
+__all__ = ["ContractResult", "Failure", "Form", "enforce", "kinds_in", "profile", "scale_in", "with_scale"]
 
 COLUMNS = ("expect_column_to_exist", "expect_table_columns_to_match_set")
 TYPES = ("expect_column_values_to_be_in_type_list", "expect_column_values_to_be_of_type")
@@ -60,6 +60,18 @@ def kinds_in(suite: dict[str, Any], modality: str | None = None) -> dict[str, Ki
     """
     described = (suite.get("meta") or {}).get("bequest", {})
     return dict(described.get("kinds", {})) if modality in (None, described.get("modality")) else {}
+
+
+def scale_in(suite: dict[str, Any]) -> float | None:
+    """Largest pixel value that the rows under this suite were scaled by, as far as it says."""
+    scale = (suite.get("meta") or {}).get("bequest", {}).get("pixel_max")
+    return None if scale is None else float(scale)
+
+
+def with_scale(suite: dict[str, Any], pixel_max: float) -> dict[str, Any]:
+    """The suite of pictures, with what they were scaled by."""
+    meta = suite["meta"]
+    return {**suite, "meta": {**meta, "bequest": {**meta["bequest"], "pixel_max": pixel_max}}}
 
 
 def _is_structure(config: Config) -> bool:

@@ -62,13 +62,7 @@ def column_expectations(values: pd.Series, name: str, kind: Kind, form: Form) ->
     configs = [
         _config("column_to_exist", column=name),
         _config("column_values_to_be_in_type_list", column=name, type_list=NUMBERS if kind == "numeric" else ["str"]),
-        # Where gaps were, up to twice as many and some more may come.
-        _config(
-            "column_values_to_not_be_null",
-            "warning",
-            column=name,
-            mostly=round(1.0 - min(1.0, 2 * missing + 0.05 * (missing > 0)), 4),
-        ),
+        _config("column_values_to_not_be_null", "warning", column=name, mostly=mostly_present(missing)),
     ]
     if form.modality == "image":
         return [*configs, _fact(values, name, form)]
@@ -95,6 +89,11 @@ def assembled(expectations: list[Config], form: Form) -> dict[str, Any]:
     return suite_json(
         "contract", expectations, {"bequest": {"modality": form.modality, "target": form.target, "kinds": dict(form.kinds)}}
     )
+
+
+def mostly_present(missing: float) -> float:
+    """Fraction of values to expect where this fraction is missing: up to twice as many gaps and some more may come."""
+    return round(1.0 - min(1.0, 2 * missing + 0.05 * (missing > 0)), 4)
 
 
 def widened(values: pd.Series) -> tuple[float, float]:

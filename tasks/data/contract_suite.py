@@ -1,6 +1,7 @@
 """Which suite holds: the user's own, an ancestor's, or one profiled from the rows."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,17 @@ import numpy as np
 import pandas as pd
 
 from model_registry.errors import InputError
+from tasks.data.columns import Kind
 from tasks.data.contract import Form, kinds_in, profile
 from tasks.data.contract_gx import Config, check_expectations, suite_json
-from tasks.data.contract_profile import assembled, column_expectations, label_expectations, widened
+from tasks.data.contract_profile import assembled, column_expectations, label_expectations, mostly_present, widened
 from tasks.data.contract_result import columns_of, identity
 from tasks.data.facts import SHAPE
 from tasks.data.readers.source import suite_path
 from tasks.data.wording import listed
 
 RANGE, VALUES = "expect_column_values_to_be_between", "expect_column_values_to_be_in_set"
+PRESENT = "expect_column_values_to_not_be_null"
 NEEDED = ("expect_column_to_exist", "expect_column_values_to_be_in_type_list")
 
 
@@ -31,6 +34,7 @@ class Heir:
         reshaped: The recipe states `data.image.size` or `channels`.
         appended: bool [n]: rows that come from `data.append`.
         max_failing: Fraction of rows that counts as strays.
+        filled: Kinds of column whose gaps the recipe fills or makes a category of.
     """
 
     left_out: list[str]
@@ -38,6 +42,7 @@ class Heir:
     reshaped: bool
     appended: np.ndarray
     max_failing: float
+    filled: frozenset[Kind] = frozenset()
 
 
 def load_suite(base: Path, name: str) -> dict[str, Any]:
@@ -85,8 +90,8 @@ def inherited(suite: dict[str, Any], frame: pd.DataFrame, form: Form, heir: Heir
     """An ancestor's suite, fitted to what its heir's recipe asks for on purpose.
 
     The label's expectations are the heir's own: transfer means other classes. Columns that the recipe leaves out go, new ones
-    come in. Rows appended on purpose may move a range or bring categories, where they are more than strays: they are what the
-    model is to learn next. Everything else holds as it stands, so that broken rows are found.
+    come in. Rows appended on purpose may move a range, bring categories, or gaps where these are filled, where they are more
+    than strays: they are what the model is to learn next. Everything else holds as it stands, so that broken rows are found.
 
     Returns:
         The suite, and notes on where the data differs.
@@ -101,7 +106,7 @@ def inherited(suite: dict[str, Any], frame: pd.DataFrame, form: Form, heir: Heir
     again = [name for name in SHAPE if form.modality == "image" and heir.reshaped]
     skip = {*gone, *again, str(described.get("target")), form.target}
     kept = [config for config in suite["expectations"] if not skip & set(columns_of(config)) and not _is_column_set(config)]
-    kept = [_extended(config, frame, heir, notes) for config in kept]
+    kept = [_extended(_with_gaps(config, frame, known, heir, notes), frame, heir, notes) for config in kept]
     for name in [*new, *again]:
         kept += column_expectations(frame[name], name, form.kinds[name], form)
     if gone:
@@ -146,6 +151,27 @@ def _extended(config: Config, frame: pd.DataFrame, heir: Heir, notes: list[str])
         return config
     notes[-1] += "; the contract now allows them, because the appended rows hold them"
     return {**config, "kwargs": {**kwargs, **changed}}
+
+
+def _with_gaps(config: Config, frame: pd.DataFrame, kinds: Mapping[str, Kind], heir: Heir, notes: list[str]) -> Config:
+    """How many gaps a column may have; more where appended rows bring them and the recipe fills them.
+
+    The other rows must keep the contract by themselves: their gaps are not excused by those of a batch.
+    """
+    column, mostly = config["kwargs"].get("column"), config["kwargs"].get("mostly") or 1.0
+    if config["type"] != PRESENT or config.get("severity") != "warning" or column not in frame.columns:
+        return config
+    gaps, allowed = frame[column].isna().to_numpy(dtype=bool), 1.0 - mostly
+    shares = [float(gaps[rows].mean()) if rows.any() else 0.0 for rows in (~heir.appended, heir.appended)]
+    if gaps.mean() <= allowed or shares[0] > allowed or shares[1] <= max(heir.max_failing, allowed):
+        return config
+    if kinds.get(column) not in heir.filled:
+        return config
+    notes.append(
+        f"contract: {column!r} lacks a value in {shares[1]:.0%} of the appended rows; the contract now allows that, because "
+        "preprocess.missing fills it"
+    )
+    return {**config, "kwargs": {**config["kwargs"], "mostly": min(mostly, mostly_present(float(gaps.mean())))}}
 
 
 def _finite(name: str) -> Config:

@@ -1,8 +1,8 @@
 """Rows held against their contract: those that break it go, and too many of them stop the run."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from model_registry.errors import InputError
-from tasks.data.cleaning import refuse_gaps
+from tasks.data.cleaning import filled_kinds, refuse_gaps
 from tasks.data.columns import Kind, kinds_of, normalised
-from tasks.data.contract import ContractResult, Failure, Form, enforce, kinds_in, profile
+from tasks.data.contract import ContractResult, Failure, Form, enforce, kinds_in, profile, scale_in
 from tasks.data.contract_suite import Heir, completed, inherited, load_suite
 from tasks.data.facts import picture_facts
 from tasks.data.fit import largest_pixel
 from tasks.data.quarantine import quarantined
-from tasks.data.rawtable import RawTable, labelled, pictures
+from tasks.data.rawtable import RawTable, labelled, located, pictures
 from tasks.data.wording import counted, listed
 from tasks.recipe.schema import Recipe
 
@@ -27,10 +27,10 @@ class Contracted:
     """Rows that keep their contract.
 
     Attributes:
-        table: These rows.
+        table: These rows, and the parent's pixel scale where the source says none.
+        rows: int64: their positions among the rows as read.
         frame: Their features as numbers and text; None for pictures.
         kinds: Kind of each feature; empty for pictures.
-        pixel_max: Largest pixel value; 0 for tables.
         suite: The contract.
         result: What came of it, over all rows.
         quarantine: The rows that were taken out.
@@ -38,9 +38,9 @@ class Contracted:
     """
 
     table: RawTable
+    rows: np.ndarray
     frame: pd.DataFrame | None
     kinds: dict[str, Kind]
-    pixel_max: float
     suite: dict[str, Any]
     result: ContractResult
     quarantine: pd.DataFrame
@@ -72,15 +72,19 @@ def hold_to_contract(
         InputError: The table as a whole breaks the contract, or more rows than `max_failing` do.
     """
     known = kinds_in(inherited_contract or {}, table.modality)
-    frame, kinds, pixel_max = None, {}, 0.0
+    frame, kinds = None, {}
     if table.frame is not None:
         kinds = kinds_of(table.frame, known, table.parts[0])
         frame = normalised(table.frame, kinds)
-        refuse_gaps(frame, kinds, recipe.preprocess.missing, table.parts[0])
+        refuse_gaps(frame, kinds, recipe.preprocess.missing, table)
         seen, form = frame, Form("tabular", table.target, classes, kinds)
     else:
         images = pictures(table)
-        pixel_max = largest_pixel(images, recipe.data.image.pixel_max, table.pixel_max)
+        if table.pixel_max is None and inherited_contract and recipe.preprocess.contract.path is None:
+            table = replace(table, pixel_max=scale_in(inherited_contract))
+        appended = table.part > 0  # a batch does not move the scale
+        own = images if appended.all() or not appended.any() else images[~appended]
+        pixel_max = largest_pixel(own, recipe.data.image.pixel_max, table.pixel_max)
         seen, form = picture_facts(images), Form("image", table.target, classes, pixel_max=pixel_max)
     seen = seen.assign(**{table.target: pd.Series(labelled(table), dtype=object)})
     suite, notes = _suite(seen, form, table, recipe, base, inherited_contract)
@@ -95,7 +99,7 @@ def hold_to_contract(
     kept = np.setdiff1d(np.arange(len(table)), list(reasons))
     if frame is not None:
         frame = normalised(frame.iloc[kept].reset_index(drop=True), kinds)
-    return Contracted(table.take(kept), frame, kinds, pixel_max, suite, result, taken_out, notes)
+    return Contracted(table.take(kept), kept, frame, kinds, suite, result, taken_out, notes)
 
 
 def _suite(
@@ -114,6 +118,7 @@ def _suite(
         reshaped=data.image.size is not None or data.image.channels is not None,
         appended=table.part > 0,
         max_failing=contract.max_failing,
+        filled=filled_kinds(recipe.preprocess.missing),
     )
     return inherited(inherited_contract, seen, form, heir)
 
@@ -121,6 +126,8 @@ def _suite(
 def _stopped(table: RawTable, result: ContractResult, broken: Mapping[int, str], share: float, limit: float, path: Path) -> str:
     """Why the run stops: every broken expectation with counts and examples, and where the rows are."""
     source, total = table.parts[0], len(table) + len(table.rejected)
+    if len(table.parts) > 1:
+        source += f" with {listed(table.parts[1:], 3)}"
     if result.table_failures:
         head = f"{source}: the table breaks its contract."
     else:
@@ -143,6 +150,5 @@ def _stopped(table: RawTable, result: ContractResult, broken: Mapping[int, str],
 
 
 def _line(failure: Failure, table: RawTable) -> str:
-    rows: Sequence[int] = [int(table.row[row]) for row in (failure.rows or [])[:3]]
-    where = f", first in rows {listed(rows)}" if rows else ""
+    where = f", first in {located(table, failure.rows)}" if failure.rows else ""
     return f"{failure.rule}. Received: {failure.found}{where}"

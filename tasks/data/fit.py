@@ -8,7 +8,7 @@ import pandas as pd
 from model_registry.errors import InputError
 from tasks.data.columns import Kind
 from tasks.data.contract_profile import MAX_CATEGORIES
-from tasks.data.transform import FORMAT, FORMAT_VERSION
+from tasks.data.transform import FORMAT, FORMAT_VERSION, SCALE_SLACK
 from tasks.data.wording import listed
 from tasks.recipe.schema import Preprocess
 
@@ -59,6 +59,23 @@ def fit_pictures(images: np.ndarray, preprocess: Preprocess, pixel_max: float, *
         "resize": resize,
         "denoise": preprocess.denoise.model_dump(),
     }
+
+
+def fitted_scale(images: np.ndarray, train: np.ndarray, stated: float | None, given: float | None) -> float:
+    """What becomes 1: the largest pixel value, of training rows alone where it has to be estimated.
+
+    Args:
+        images: [n, h, w, c], in raw pixel values.
+        train: bool [n]: the source's training rows.
+        stated: The recipe's `data.image.pixel_max`, which wins.
+        given: The source's own, or the parent's.
+
+    Returns:
+        An estimate leaves room for every picture: none passes it by more than `SCALE_SLACK`, which a transform refuses.
+    """
+    if stated is not None or given is not None:
+        return largest_pixel(images, stated, given)
+    return max(largest_pixel(images[train], None, None), largest_pixel(images, None, None) / SCALE_SLACK)
 
 
 def largest_pixel(images: np.ndarray, stated: float | None, given: float | None) -> float:

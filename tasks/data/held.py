@@ -1,5 +1,6 @@
 """What ancestors held: their rows keep the split they had, so that nothing trained on is ever judged on."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +10,54 @@ from model_registry.errors import InputError, IntegrityError
 from tasks.data.columns import arrays_of
 from tasks.data.dataset import DataSet
 from tasks.data.marks import NEW
-from tasks.data.rowhash import label_hash, values_hash
+from tasks.data.rowhash import halves, is_half, label_hash, values_hash
 from tasks.data.splits import SPLITS
 from tasks.data.values import as_text
+from tasks.data.wording import listed
 
 DISTINCT = 0.95  # columns in common tell rows apart where at least this fraction of an ancestor's rows differs in them
+APART = "the columns in common do not tell them apart"
+
+
+@dataclass(frozen=True)
+class Held:
+    """Which rows ancestors held.
+
+    Attributes:
+        codes: int8 [n]: split of each row in the ancestors' data sets, NEW where none held it.
+        unlike: Names of the ancestors whose rows cannot be compared with ours.
+        strangers: Names of those that have our columns and none of our rows.
+    """
+
+    codes: np.ndarray
+    unlike: list[str]
+    strangers: list[str]
+
+    @property
+    def doubts(self) -> list[str]:
+        """Notes on ancestors whose rows cannot be told."""
+        return [f"split: rows cannot be compared with those of {listed(self.unlike)}; {APART}"] if self.unlike else []
+
+    @property
+    def notes(self) -> list[str]:
+        """All that is worth a look."""
+        if not self.strangers:
+            return self.doubts
+        return [*self.doubts, f"split: no row is one that {listed(self.strangers)} held, though the columns are the same"]
 
 
 def held_splits(
     folders: list[Path], frame: pd.DataFrame | None, hashes: np.ndarray, groups: np.ndarray | None
 ) -> tuple[np.ndarray, list[str]]:
-    """Split of each row in the ancestors' data sets.
+    """Split of each row in the ancestors' data sets, and notes on those that cannot be told; see `held_rows`."""
+    held = held_rows(folders, frame, hashes, groups, np.zeros(len(hashes), dtype=np.int64))
+    return held.codes, held.doubts
+
+
+def held_rows(
+    folders: list[Path], frame: pd.DataFrame | None, hashes: np.ndarray, groups: np.ndarray | None, part: np.ndarray
+) -> Held:
+    """Looks rows up in the ancestors' data sets.
 
     Rows are recognised by their values, whatever their label: a model has seen a row also where it learned another name for it.
     A row that several ancestors held goes to the first of train, validation and test.
@@ -27,16 +65,16 @@ def held_splits(
     Args:
         folders: The ancestors' data sets.
         frame: Features; None for pictures.
-        hashes: uint64 [n]: hash of each row's values.
+        hashes: uint64 [n]: hash of each picture as read; tables are compared by their features.
         groups: object [n]: group of each row with strategy `group`; else None.
-
-    Returns:
-        int8 [n]: split, NEW where no ancestor held the row; and notes.
+        part: int64 [n]: file that each row comes from.
 
     Raises:
         InputError: A data set cannot be opened.
     """
-    codes, notes = np.full(len(hashes), NEW, dtype=np.int8), []
+    codes = np.full(len(hashes), NEW, dtype=np.int8)
+    met: dict[str, bool] = {}  # project with our columns to whether any of its rows is among ours
+    unlike: set[str] = set()
     for folder in folders:
         try:
             past = DataSet.at(folder)
@@ -44,41 +82,46 @@ def held_splits(
             raise InputError(
                 f"an ancestor's data set cannot be read, so its rows cannot be kept out of the test: {error}"
             ) from error
-        keys, now = _keys(past, frame, hashes)
+        if (past.card.modality == "image") != (frame is None):
+            continue  # no row of a table is a picture
+        keys, now = _keys(past, frame, hashes, part)
         if now is None:
-            notes.append(
-                f"split: rows cannot be compared with those of ancestor {past.card.name!r}; "
-                "the columns in common do not tell them apart"
-            )
+            unlike.add(past.card.name)
             continue
         splits = _codes(past)
-        codes = _first(codes, _looked_up(keys, splits, now))
+        found = _looked_up(keys, splits, now)
+        codes = _first(codes, found)
+        if frame is not None and set(past.card.features) == set(frame.columns):
+            met[past.card.name] = met.get(past.card.name, False) or bool((found != NEW).any())
         past_groups = past.groups()
         if groups is not None and past_groups is not None:
             codes = np.where(codes == NEW, _looked_up(_text_keys(past_groups), splits, _text_keys(groups)), codes)
-    return codes.astype(np.int8), notes
+    return Held(codes.astype(np.int8), sorted(unlike), sorted(name for name, some in met.items() if not some))
 
 
-def _keys(past: DataSet, frame: pd.DataFrame | None, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Hashes of an ancestor's rows and of ours, over the columns in common; None where these cannot tell rows apart."""
-    stored = past.row_splits()["row_hash"] ^ label_hash(past.labels())
+def _keys(
+    past: DataSet, frame: pd.DataFrame | None, hashes: np.ndarray, part: np.ndarray
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Hashes of an ancestor's rows and of ours, over the columns in common; None where these cannot tell rows apart.
+
+    Those of tables are made here, because it takes both sides to see which numbers are to be compared as float32.
+    """
     features = past.features()
     if features is None or frame is None:
-        return stored, hashes if features is None and frame is None else None
+        return past.row_splits()["row_hash"] ^ label_hash(past.labels()), hashes
     before, now = arrays_of(features), arrays_of(frame)
     common = [name for name in before if name in now]
-    # A column of codes is text in one file and numbers in another that has no "3+": compared as text.
-    unlike = [name for name in common if before[name].dtype != now[name].dtype]
-    if before.keys() == now.keys() and not unlike:
-        return stored, hashes
     if not common:
-        return stored, None
-    keys, ours = (
-        values_hash({name: as_text(columns[name]) if name in unlike else columns[name] for name in common})
-        for columns in (before, now)
-    )
+        return np.zeros(0, dtype=np.uint64), None
+    for name in common:
+        if before[name].dtype != now[name].dtype:
+            # A column of codes is text in one file and numbers in another that has no "3+": compared as text.
+            before[name], now[name] = as_text(before[name]), as_text(now[name])
+    ours = {name: now[name] for name in common}
+    rounded = {*halves(ours, part), *(name for name in common if is_half(before[name]))}
+    keys = values_hash({name: before[name] for name in common}, rounded)
     told_apart = before.keys() == now.keys() or len(np.unique(keys)) >= DISTINCT * len(keys)
-    return keys, ours if told_apart else None
+    return keys, values_hash(ours, rounded) if told_apart else None
 
 
 def _codes(past: DataSet) -> np.ndarray:

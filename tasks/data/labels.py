@@ -59,13 +59,14 @@ def chosen_classes(labels: np.ndarray, stated: list[str | int] | None, given: li
     Args:
         labels: object [n], None where missing.
         stated: The recipe's `data.classes`.
-        given: The order the source gives.
+        given: The order the source gives; labels that it does not name, of appended rows, come after.
 
     Raises:
         InputError: A stated class is not in the source, stated twice, or fewer than two remain.
     """
     present = {name for name in labels if name is not None}
-    known = [name for name in given if name in present] if given else ordered(list(present))
+    first = [name for name in given or () if name in present]
+    known = first + ordered(list(present - set(first)))
     if stated is None:
         classes = known
     else:

@@ -1,7 +1,7 @@
 """From a recipe to a prepared data set: read, hold to the contract, clean, split, fit, write."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,15 @@ from model_registry.manifest import sha256_of
 from model_registry.reference import DataRef
 from tasks.data.card import DataCard
 from tasks.data.cleaning import complete_rows, conflicts, fences_of, kept_of_duplicates, outlying_rows
+from tasks.data.contract import with_scale
 from tasks.data.contracted import Contracted, hold_to_contract
 from tasks.data.dataset import DataSet
 from tasks.data.fingerprint import fingerprint_of
-from tasks.data.fit import fit_pictures, fit_table
-from tasks.data.held import held_splits
-from tasks.data.labels import chosen_classes
-from tasks.data.marks import EXPECTED, NEW, TRAIN, parsed
+from tasks.data.fit import fit_pictures, fit_table, fitted_scale
+from tasks.data.marks import NEW, TRAIN
 from tasks.data.quarantine import write_quarantine
-from tasks.data.rawtable import RawTable, labelled, pictures
-from tasks.data.readers import read
+from tasks.data.rawtable import pictures
+from tasks.data.reading import read_rows
 from tasks.data.rows import Rows
 from tasks.data.splits import SPLITS, assign, check_splits
 from tasks.data.store import CARD
@@ -39,6 +38,8 @@ def prepare(
     out_root: Path,
     inherited_contract: dict[str, Any] | None = None,
     held: Sequence[Path] = (),
+    anew: bool = False,
+    tell: Callable[[str], object] = lambda note: None,
 ) -> DataRef:
     """Prepares the data of a recipe, or finds it prepared already.
 
@@ -48,6 +49,9 @@ def prepare(
         out_root: Folder of prepared data sets; this one's is named by the fingerprint's first 16 digits.
         inherited_contract: An ancestor's suite, held unless the recipe names its own.
         held: The ancestors' data sets, whose rows keep their split.
+        anew: Prepare a data set that stands already once more.
+        tell: Called with what cannot be told about the ancestors' rows. The card does not say so: the data set is the same
+            with and without an ancestor that shares no row with it.
 
     Returns:
         The folder, and the sha256 of its card.
@@ -57,15 +61,21 @@ def prepare(
         IntegrityError: The data set stands already, but its bytes have been changed.
     """
     inherited_contract = inherited_contract or None
-    fingerprint = fingerprint_of(recipe, base, inherited_contract, held)
+    reading = read_rows(recipe, base, inherited_contract, held) if held else None
+    fingerprint = fingerprint_of(recipe, base, inherited_contract, reading.past if reading else None)
     folder = out_root.absolute() / fingerprint[:16]
+    for note in reading.compared if reading else []:
+        tell(note)
+    if anew:
+        shutil.rmtree(folder, ignore_errors=True)
     if (folder / CARD).is_file():
         return _reference(folder, fingerprint)
-    table, classes, broken = _read(recipe, base)
+    reading = reading or read_rows(recipe, base, inherited_contract, [])
+    table, classes = reading.table, reading.classes
     kept = hold_to_contract(
         table,
         classes,
-        broken,
+        reading.broken,
         recipe,
         base=base,
         inherited_contract=inherited_contract,
@@ -73,8 +83,8 @@ def prepare(
     )
     counts = {"rows_read": len(table) + len(table.rejected), "rows_quarantined": len(kept.quarantine)}
     notes = [*table.notes, *kept.notes]
-    rows = _cleaned(Rows.of(kept, recipe.preprocess.split.strategy), kept, recipe, counts, notes)
-    codes, counts["rows_held"] = _split(rows, recipe, held, notes)
+    rows = _cleaned(Rows.of(kept, reading.past, recipe.preprocess.split.strategy), kept, recipe, counts, notes)
+    codes, counts["rows_held"] = _split(rows, recipe, notes)
     rows, codes, state = _fitted(rows, codes, kept, recipe, counts, notes)
     notes += check_splits(codes, rows.labels, classes, recipe.preprocess.split)
     y = np.array([classes.index(label) for label in rows.labels], dtype=np.int64)
@@ -92,7 +102,8 @@ def prepare(
         notes=notes,
         **counts,
     )
-    documents = {"preprocessing.json": state, "contract.json": kept.suite, "contract_result.json": kept.result.to_json()}
+    suite = kept.suite if table.modality == "tabular" else with_scale(kept.suite, state["pixel_max"])
+    documents = {"preprocessing.json": state, "contract.json": suite, "contract_result.json": kept.result.to_json()}
     write_data_set(
         folder,
         card,
@@ -117,46 +128,26 @@ def _reference(folder: Path, fingerprint: str) -> DataRef:
     return DataRef(uri=str(folder), sha256=sha256_of(folder / CARD))
 
 
-def _read(recipe: Recipe, base: Path) -> tuple[RawTable, list[str], dict[int, str]]:
-    """Rows of the classes asked for, the classes, and the rows whose split column cannot be used."""
-    split = recipe.preprocess.split
-    by_mark = split.strategy in EXPECTED
-    table = read(recipe.data, base, split.column if by_mark else None)
-    labels = labelled(table)
-    classes = chosen_classes(labels, recipe.data.classes, table.class_order)
-    # Rows without a label stay for now: the contract reports them.
-    table = table.take(np.array([label is None or label in classes for label in labels]))
-    table = replace(table, rejected=[bad for bad in table.rejected if bad.label is None or bad.label in classes])
-    broken: dict[int, str] = {}
-    if table.marks is not None and by_mark:
-        _, unusable = parsed(table.marks, split.strategy)
-        unusable &= (table.part == 0) | (split.strategy != "predefined")  # appended rows may come without a split
-        reason = f"{split.column or 'split'}: expected {EXPECTED[split.strategy]}"
-        broken = {int(row): f"{reason}. Received: {table.marks[row]}" for row in np.flatnonzero(unusable)}
-    return table, classes, broken
-
-
 def _cleaned(rows: Rows, kept: Contracted, recipe: Recipe, counts: dict[str, int], notes: list[str]) -> Rows:
     """Without duplicates, and without gaps where the policy is `drop`."""
     options, table = recipe.preprocess, rows.table
-    if clashes := conflicts(rows.values_hash, rows.labels):
+    if clashes := conflicts(rows.exact_hash, rows.labels):
         notes.append(f"{counted(clashes, 'row')} share their values with a row of another class")
-    alone = kept_of_duplicates(rows.row_hash, options.duplicates, table.parts[0], table.row)
+    alone = kept_of_duplicates(rows.repeated(), options.duplicates, table)
     counts["rows_duplicate"] = int((~alone).sum())
     whole = alone if rows.frame is None else alone & complete_rows(rows.frame, kept.kinds, options.missing)
     counts["rows_dropped"] = int((alone & ~whole).sum())
     return rows.take(whole)
 
 
-def _split(rows: Rows, recipe: Recipe, held: Sequence[Path], notes: list[str]) -> tuple[np.ndarray, int]:
+def _split(rows: Rows, recipe: Recipe, notes: list[str]) -> tuple[np.ndarray, int]:
     """Split of each row, and how many rows keep an ancestor's."""
     split = recipe.preprocess.split
     if rows.table.marks is not None and rows.marks is None:
         notes.append(f"split: the source's own split is not used; strategy {split.strategy!r} makes a new one")
-    past, compared = held_splits(list(held), rows.frame, rows.values_hash, rows.marks if split.strategy == "group" else None)
-    codes, assigned = assign(past, rows.labels, rows.row_hash, rows.marks, split, recipe.seed)
-    notes += [*compared, *assigned]
-    return codes, int((past != NEW).sum())
+    codes, assigned = assign(rows.past, rows.labels, rows.row_hash, rows.marks, split, recipe.seed)
+    notes += assigned
+    return codes, int((rows.past != NEW).sum())
 
 
 def _fitted(
@@ -165,11 +156,10 @@ def _fitted(
     """The preprocessing state, fitted on training rows alone; and the rows without training rows that are outliers."""
     options = recipe.preprocess
     if rows.frame is None:
-        return (
-            rows,
-            codes,
-            fit_pictures(pictures(rows.table), options, kept.pixel_max, resize=recipe.data.image.size is not None),
-        )
+        images, own = pictures(rows.table), rows.table.part == 0
+        train = (codes == TRAIN) & (own if own.any() else ~own)
+        pixel_max = fitted_scale(images, train, recipe.data.image.pixel_max, rows.table.pixel_max)
+        return rows, codes, fit_pictures(images, options, pixel_max, resize=recipe.data.image.size is not None)
     fences = fences_of(rows.frame[codes == TRAIN], kept.kinds, options)
     if level := [name for name, pair in fences.items() if pair is None]:
         notes.append(f"outliers: columns {listed(level)} have equal quartiles and no fences")

@@ -8,7 +8,8 @@ import pandas as pd
 
 from tasks.data.rawtable import RawTable
 
-COLUMNS = ["source", "row", "reason"]
+SOURCE, ROW, REASON, FILE = "__source", "__row", "__reason", "__file"
+"""Columns beside the row's own, which no source may name so; see `RESERVED` in `tasks.data.readers.table`."""
 
 
 def quarantined(table: RawTable, frame: pd.DataFrame, reasons: Mapping[int, Sequence[str]]) -> pd.DataFrame:
@@ -20,18 +21,18 @@ def quarantined(table: RawTable, frame: pd.DataFrame, reasons: Mapping[int, Sequ
         reasons: Row position to reasons.
 
     Returns:
-        source, row (from 0, the header not counted), reason, file (image folders alone), then the row's values.
+        SOURCE, ROW (from 0, the header not counted), REASON, FILE (image folders alone), then the row's values.
     """
     rows = list(reasons)
     listed = frame.iloc[rows].reset_index(drop=True).astype(object)
-    listed.insert(0, "source", [table.parts[table.part[row]] for row in rows])
-    listed.insert(1, "row", [int(table.row[row]) for row in rows])
-    listed.insert(2, "reason", ["; ".join(reasons[row]) for row in rows])
+    listed.insert(0, SOURCE, [table.parts[table.part[row]] for row in rows])
+    listed.insert(1, ROW, [int(table.row[row]) for row in rows])
+    listed.insert(2, REASON, ["; ".join(reasons[row]) for row in rows])
     if table.files is not None:
-        listed.insert(3, "file", [table.files[row] for row in rows])
+        listed.insert(3, FILE, [table.files[row] for row in rows])
     unread = pd.DataFrame(
         [
-            {"source": table.parts[bad.part], "row": bad.row, "reason": bad.reason, "file": bad.file, table.target: bad.label}
+            {SOURCE: table.parts[bad.part], ROW: bad.row, REASON: bad.reason, FILE: bad.file, table.target: bad.label}
             for bad in table.rejected
         ],
         dtype=object,

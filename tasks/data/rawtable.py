@@ -1,5 +1,6 @@
 """What every reader gives: rows as the source has them, with labels by name and what could not be read."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from model_registry.errors import InputError
+from tasks.data.wording import listed
 
 Modality = Literal["tabular", "image"]
 
@@ -39,7 +41,7 @@ class RawTable:
         files: Image folder: object [n], path of each picture within the folder; else None.
         marks: object [n]: group, time or split of each row, None where missing; None where there is no such column.
         class_order: Label names in the order the source gives; None where it gives none.
-        pixel_max: Largest pixel value where the source says; None else.
+        pixel_max: Largest pixel value where the source says, as bytes do; None else.
         rejected: Rows that could not be read.
         notes: What the reader did that the user should know.
     """
@@ -131,6 +133,18 @@ def pictures(table: RawTable) -> np.ndarray:
     if table.images is None:
         raise InputError(f"{table.parts[0]}: expected pictures. Received: a table.")
     return table.images
+
+
+def located(table: RawTable, rows: Iterable[int], limit: int = 3) -> str:
+    """The first of some rows, for a message: `rows [3, 8]`, and of which file where there are several."""
+    first = list(rows)[:limit]
+    if len(table.parts) == 1:
+        return f"rows {listed(int(table.row[row]) for row in first)}"
+    files = dict.fromkeys(int(table.part[row]) for row in first)
+    return ", ".join(
+        f"rows {listed(int(table.row[row]) for row in first if table.part[row] == part)} of {table.parts[part]}"
+        for part in files
+    )
 
 
 def _stacked(frames: list[pd.DataFrame]) -> pd.DataFrame | None:

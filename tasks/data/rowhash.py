@@ -5,23 +5,26 @@ stored with data sets and must not change between versions, so nothing of pandas
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 
-def values_hash(columns: Mapping[str, np.ndarray]) -> np.ndarray:
+
+def values_hash(columns: Mapping[str, np.ndarray], rounded: Collection[str] = ()) -> np.ndarray:
     """Hash of each row's values, whatever the order of the columns.
 
     Args:
         columns: Name to float64 [n] with NaN, or object [n] of str and None.
+        rounded: Columns whose numbers count as float32, see `is_half`. Not all do: time stamps in seconds would be equal.
 
     Returns:
         uint64 [n].
     """
     total: np.ndarray | None = None
     for name, values in columns.items():
-        mixed = _mix(_cells(values) ^ _text_hash(name))
+        mixed = _mix(_cells(_rounded(values) if name in rounded else values) ^ _text_hash(name))
         total = mixed if total is None else total + mixed
     return np.zeros(0, dtype=np.uint64) if total is None else _mix(total)
 
@@ -43,6 +46,22 @@ def label_hash(names: Sequence[str | None] | np.ndarray) -> np.ndarray:
     return np.array([known[name] for name in names], dtype=np.uint64)
 
 
+def is_half(values: np.ndarray) -> bool:
+    """True where every number is one of float32: a file may keep half of the digits of another that holds the same rows."""
+    return values.dtype.kind == "f" and bool(np.array_equal(_rounded(values), values, equal_nan=True))
+
+
+def halves(columns: Mapping[str, np.ndarray], part: np.ndarray) -> list[str]:
+    """Columns that are float32 in some part of the rows.
+
+    Args:
+        columns: As `values_hash` takes them.
+        part: int64 [n]: file that each row comes from.
+    """
+    parts = [part == each for each in np.unique(part)]
+    return [name for name, values in columns.items() if any(is_half(values[rows]) for rows in parts)]
+
+
 def _cells(values: np.ndarray) -> np.ndarray:
     """Hash of each cell of one column."""
     if values.dtype.kind == "f":
@@ -52,6 +71,14 @@ def _cells(values: np.ndarray) -> np.ndarray:
         return _mix(bits)
     known = {cell: _text_hash("missing" if cell is None else f"text:{cell}") for cell in set(values)}
     return np.array([known[cell] for cell in values], dtype=np.uint64)
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """Each number the nearest one of float32, where it is not too large for it; text as it is."""
+    if values.dtype.kind != "f":
+        return values
+    with np.errstate(over="ignore", under="ignore"):
+        return np.where(np.abs(values) > FLOAT32_MAX, values, values.astype(np.float32)).astype(np.float64)
 
 
 def _text_hash(text: str) -> np.uint64:

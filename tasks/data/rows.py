@@ -9,7 +9,7 @@ from tasks.data.columns import arrays_of
 from tasks.data.contracted import Contracted
 from tasks.data.marks import EXPECTED, parsed
 from tasks.data.rawtable import RawTable, labelled, pictures
-from tasks.data.rowhash import label_hash, values_hash
+from tasks.data.rowhash import halves, label_hash, values_hash
 
 
 @dataclass(frozen=True)
@@ -19,23 +19,32 @@ class Rows:
     Attributes:
         table: As read.
         frame: Features as numbers and text; None for pictures.
-        values_hash: uint64 [n]: hash of the features, or of the picture as read.
+        values_hash: uint64 [n]: hash of the features, or of the picture as read. Where a batch has the numbers of a column as
+            float32 all count so: its rows go the way of the source's.
+        exact_hash: uint64 [n]: the same over every digit: tells duplicates.
+        past: int8 [n]: split in an ancestor's data set, NEW where none held the row.
         marks: [n]: group, time or split of each row, see `tasks.data.marks`; None where the strategy needs none.
     """
 
     table: RawTable
     frame: pd.DataFrame | None
     values_hash: np.ndarray
+    exact_hash: np.ndarray
+    past: np.ndarray
     marks: np.ndarray | None
 
     @classmethod
-    def of(cls, kept: Contracted, strategy: str) -> "Rows":
-        """Rows after the contract, for one split strategy."""
+    def of(cls, kept: Contracted, past: np.ndarray, strategy: str) -> "Rows":
+        """Rows after the contract, for one split strategy; `past` is of all rows as read."""
         table, marks = kept.table, None
         if table.marks is not None and strategy in EXPECTED:
             marks = parsed(table.marks, strategy)[0]
-        hashes = values_hash(arrays_of(kept.frame)) if kept.frame is not None else table.hashes
-        return cls(table, kept.frame, np.zeros(len(table), dtype=np.uint64) if hashes is None else hashes, marks)
+        if kept.frame is not None:
+            columns = arrays_of(kept.frame)
+            hashes, exact = values_hash(columns, halves(columns, table.part)), values_hash(columns)
+        else:
+            hashes = exact = np.zeros(len(table), dtype=np.uint64) if table.hashes is None else table.hashes
+        return cls(table, kept.frame, hashes, exact, past[kept.rows], marks)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -47,8 +56,12 @@ class Rows:
 
     @property
     def row_hash(self) -> np.ndarray:
-        """uint64 [n]: hash of values and label."""
+        """uint64 [n]: hash of values and label, as stored."""
         return self.values_hash ^ label_hash(self.labels)
+
+    def repeated(self) -> np.ndarray:
+        """uint64 [n]: hash of values and label over every digit; equal for duplicates alone."""
+        return self.exact_hash ^ label_hash(self.labels)
 
     @property
     def raw(self) -> pd.DataFrame | np.ndarray:
@@ -61,5 +74,7 @@ class Rows:
             table=self.table.take(mask),
             frame=None if self.frame is None else self.frame[mask].reset_index(drop=True),
             values_hash=self.values_hash[mask],
+            exact_hash=self.exact_hash[mask],
+            past=self.past[mask],
             marks=None if self.marks is None else self.marks[mask],
         )

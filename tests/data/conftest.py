@@ -50,6 +50,7 @@ def prepared(tmp_path: Path, recipe: Callable[..., Recipe]) -> Prepare:
         *,
         data: dict[str, Any] | None = None,
         held: list[Path] | None = None,
+        told: list[str] | None = None,
         inherited_contract: dict[str, Any] | None = None,
         **sections: Any,
     ) -> DataSet:
@@ -59,7 +60,14 @@ def prepared(tmp_path: Path, recipe: Callable[..., Recipe]) -> Prepare:
             source.to_csv(tmp_path / f"rows{count}.csv", index=False)
             source, data = f"rows{count}.csv", {"target": "label", **(data or {})}
         asked = recipe(source, data=data, **sections)
-        out = tmp_path / "data"
-        return DataSet.open(prepare(asked, base=tmp_path, out_root=out, held=held or [], inherited_contract=inherited_contract))
+        ref = prepare(
+            asked,
+            base=tmp_path,
+            out_root=tmp_path / "data",
+            held=held or [],
+            inherited_contract=inherited_contract,
+            tell=(told if told is not None else []).append,
+        )
+        return DataSet.open(ref)
 
     return made

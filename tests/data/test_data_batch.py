@@ -46,15 +46,14 @@ def test_read_batch_quarantines_what_cannot_be_used_and_keeps_what_is_only_stran
     frame.loc[5, "pay"] = np.nan
     frame.to_csv(tmp_path / "b.csv", index=False)
     batch = read(trained, tmp_path / "b.csv", quarantine_to=tmp_path / "q" / "out.csv")
-    assert (batch.rows_read, batch.rows_quarantined, len(batch.raw), len(batch.y)) == (30, 3, 27, 27)
-    assert sorted(batch.reasons.values()) == [1, 1, 1]
+    assert (batch.rows_read, batch.rows_quarantined, len(batch.raw), len(batch.y)) == (30, 2, 28, 27)
+    assert sorted(batch.reasons.values()) == [1, 1]
     assert batch.raw["age"].dtype == np.float64
     assert 999 in batch.raw["age"].tolist()
     assert sorted(reason.split(":")[0] for reason in batch.warnings) == ["age", "job", "pay", "pay"]
     assert np.isfinite(transform(trained.preprocessing, batch.raw)).all()
     quarantine = pd.read_csv(tmp_path / "q" / "out.csv")
-    assert quarantine["row"].tolist() == [0, 1, 2]
-    assert quarantine["label"].isna().tolist() == [False, True, False]
+    assert quarantine["__row"].tolist() == [0, 2]
 
 
 def test_read_batch_quarantines_gaps_when_the_model_was_prepared_without(prepared, people, tmp_path):
@@ -68,6 +67,27 @@ def test_read_batch_quarantines_gaps_when_the_model_was_prepared_without(prepare
         "pay: expected a value, the model was prepared without gaps": 1,
         "job: expected a value, the model was prepared without gaps": 1,
     }
+
+
+def test_read_batch_keeps_rows_whose_labels_are_late(trained, people, tmp_path):
+    frame = people(100, seed=2)
+    frame.loc[10:, "label"] = None
+    frame = frame.iloc[::-1]
+    frame.to_csv(tmp_path / "b.csv", index=False)
+    batch = read(trained, tmp_path / "b.csv")
+    assert (len(batch.raw), batch.rows_quarantined) == (100, 0)
+    assert np.flatnonzero(batch.labelled).tolist() == list(range(90, 100))
+    assert [trained.card.classes[i] for i in batch.y] == frame["label"].dropna().tolist()
+
+
+def test_read_batch_is_unlabelled_when_every_labelled_row_is_quarantined(trained, people, tmp_path):
+    frame = people(20, seed=2).astype({"age": object})
+    frame.loc[1:, "label"] = None
+    frame.loc[0, "age"] = "old"
+    frame.to_csv(tmp_path / "b.csv", index=False)
+    batch = read(trained, tmp_path / "b.csv")
+    assert batch.y is None
+    assert (len(batch.raw), int(batch.labelled.sum())) == (19, 0)
 
 
 def test_read_batch_takes_labels_from_another_column_when_asked(trained, people, tmp_path):

@@ -62,6 +62,33 @@ def test_inherited_suite_keeps_strays_of_appended_rows_out(suite):
     assert list(enforce(frame, handed_down).failing_rows) == [39]
 
 
+GAPS = [*["cook", "clerk"] * 12, *["cook", None] * 8]  # 16 appended rows, half of them without a job
+
+
+def test_inherited_suite_lets_gaps_in_where_appended_rows_bring_them_and_they_are_filled(suite):
+    frame = rows(job=GAPS)
+    options = {"appended": 16, "filled": frozenset({"categorical"})}
+    handed_down, notes = inherited(suite, frame, FORM, heir(frame, **options))
+    assert enforce(frame, handed_down).success
+    assert "'job' lacks a value in 50% of the appended rows; the contract now allows that" in notes[0]
+    assert config_of(suite, "job", "not_be_null")["kwargs"].get("mostly", 1) == 1
+
+
+@pytest.mark.parametrize(
+    ("job", "options"),
+    [
+        (GAPS, {"appended": 16, "filled": frozenset({"numeric"})}),  # the policy for categories fills nothing
+        (GAPS, {"appended": 0, "filled": frozenset({"categorical"})}),  # not appended
+        ([None, "cook", *GAPS[2:]], {"appended": 16, "filled": frozenset({"categorical"})}),  # the other rows have gaps too
+        (["cook"] * 39 + [None], {"appended": 30, "filled": frozenset({"categorical"})}),  # a stray
+    ],
+)
+def test_inherited_suite_keeps_other_gaps_out(suite, job, options):
+    frame = rows(job=job)
+    handed_down, _ = inherited(suite, frame, FORM, heir(frame, **options))
+    assert list(enforce(frame, handed_down).failing_rows) == [row for row, value in enumerate(job) if value is None]
+
+
 def test_inherited_suite_takes_new_columns_in_and_misses_old_ones(suite):
     frame = rows(pay=np.arange(40.0)).drop(columns="age")
     form = Form("tabular", "label", ["a", "b"], {"job": "categorical", "pay": "numeric"})

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from model_registry.errors import InputError
-from tasks.data.fit import fit_pictures, fit_table, largest_pixel
+from tasks.data.fit import fit_pictures, fit_table, fitted_scale, largest_pixel
 from tasks.data.transform import transform
 from tasks.recipe.schema import Preprocess
 
@@ -87,6 +87,15 @@ def test_largest_pixel_is_stated_given_or_seen():
     assert largest_pixel(floats, None, None) == 7
     assert largest_pixel(floats / 10, None, None) == 1
     assert largest_pixel(np.array([[3]], dtype=np.uint8), None, None) == 255
+
+
+def test_fitted_scale_is_estimated_on_training_rows_and_fits_every_row():
+    images = np.array([2.0, 3.0, 3.9]).reshape(3, 1, 1, 1)
+    train = np.array([True, True, False])
+    assert fitted_scale(images, train, None, None) == 3
+    assert fitted_scale(images * [[[[1]]], [[[1]]], [[[10]]]], train, None, None) == 26  # 39 passes 26 by SCALE_SLACK
+    assert fitted_scale(images, train, 5.0, 16.0) == 5
+    assert fitted_scale(images, train, None, 16.0) == 16
 
 
 def test_fit_pictures_remembers_form_and_denoising():

@@ -29,6 +29,11 @@ def test_chosen_classes_keep_the_stated_order_else_the_source_order():
     assert chosen_classes(np.array(["1", "0"], dtype=object), [1, 0], None) == ["1", "0"]
 
 
+def test_chosen_classes_put_labels_that_the_source_does_not_name_last():
+    labels = np.array(["a", "10", "9", "b", None], dtype=object)
+    assert chosen_classes(labels, None, ["b", "a", "z"]) == ["b", "a", "9", "10"]
+
+
 def test_chosen_classes_refuse_what_is_not_there_and_a_single_class():
     labels = np.array(["cat", "dog"], dtype=object)
     with pytest.raises(InputError, match=r"data.classes: expected some of .*Received: 'dgo'. Did you mean 'dog'"):

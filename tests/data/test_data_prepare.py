@@ -47,9 +47,9 @@ def test_prepare_accounts_for_every_row(prepared, people):
     assert (card.rows_read, card.rows_quarantined, card.rows_duplicate, card.rows_dropped) == (103, 2, 3, 1)
     assert rows_in(data) == card.rows == 97
     quarantine = pd.read_csv(data.folder / "quarantine.csv")
-    assert quarantine["row"].tolist() == [0, 1]
-    assert quarantine["source"].tolist() == ["rows1.csv"] * 2
-    assert "age: expected numbers" in quarantine["reason"][0]
+    assert quarantine["__row"].tolist() == [0, 1]
+    assert quarantine["__source"].tolist() == ["rows1.csv"] * 2
+    assert "age: expected numbers" in quarantine["__reason"][0]
     assert quarantine["age"][0] == "unknown"
 
 
@@ -236,8 +236,8 @@ def test_prepare_reads_pictures_and_quarantines_broken_ones(prepared, tmp_path):
     assert train.x.shape == (24, 6, 5, 1)
     assert 0 <= train.x.min() < train.x.max() <= 1
     quarantine = pd.read_csv(data.folder / "quarantine.csv")
-    assert quarantine["file"].tolist() == ["cat/99.png"]
-    assert "expected a readable picture" in quarantine["reason"][0]
+    assert quarantine["__file"].tolist() == ["cat/99.png"]
+    assert "expected a readable picture" in quarantine["__reason"][0]
 
 
 def test_prepare_uses_an_npz_split_of_its_own(prepared, tmp_path):

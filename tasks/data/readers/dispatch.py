@@ -19,13 +19,14 @@ from tasks.recipe.schema import Data, Rows
 READERS = {"csv": read_csv, "parquet": read_parquet, "npz": read_npz, "folder": read_folder, "bundled": read_bundled}
 
 
-def read(data: Data, base: Path, mark_column: str | None = None) -> RawTable:
+def read(data: Data, base: Path, mark_column: str | None = None, *, batches_marked: bool = True) -> RawTable:
     """Reads a recipe's source, its share of rows, and every appended batch.
 
     Args:
         data: The recipe's data section.
         base: Folder that relative paths start from.
         mark_column: Column that the split strategy needs; None where it needs none.
+        batches_marked: Whether appended batches must have that column too.
 
     Raises:
         InputError: See each reader; the message names the file, the column and what to do.
@@ -42,7 +43,7 @@ def read(data: Data, base: Path, mark_column: str | None = None) -> RawTable:
     batches = []
     for name in data.append:
         asked = replace(request_for(name, data, mark_column), features=features, drop=[], modality=source.modality)
-        batches.append(read_one(asked, base))
+        batches.append(read_one(asked if batches_marked else replace(asked, marks="optional"), base))
     return concatenate([source, *batches])
 
 

@@ -30,7 +30,8 @@ def picture_table(
         images: [n, h, w] or [n, h, w, c], bytes or numbers from 0.
         labels: object [n]; None where there are none.
         request: What is asked for.
-        marks: See `RawTable`, as all that follow; `hashes` are taken from `images` where not given.
+        marks: See `RawTable`, as all that follow; `hashes` are taken from `images` where not given, and
+            `pixel_max` of bytes is then 255.
 
     Raises:
         InputError: Wrong rank or channels, negative pixels, or table options stated for pictures.
@@ -47,7 +48,9 @@ def picture_table(
             f"{request.name}: expected pictures [n, height, width] or [n, height, width, 1 or 3]. "
             f"Received: {list(images.shape)}.{hint}"
         )
-    if images.dtype != np.uint8:
+    if images.dtype == np.uint8:
+        pixel_max = 255.0 if pixel_max is None else pixel_max
+    else:
         images = images.astype(np.float32)
         if images.size and float(np.nanmin(images)) < 0:
             raise InputError(

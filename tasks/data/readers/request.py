@@ -16,6 +16,7 @@ class Request:
         features: Columns to use; None for all.
         drop: Columns to leave out.
         mark_column: Column of the split strategy; None where it has none.
+        marks: Whether that column may lack.
         image: How pictures are read.
         modality: What the user says the source is.
         labels: Whether labels may lack.
@@ -26,6 +27,7 @@ class Request:
     features: list[str] | None = None
     drop: list[str] = field(default_factory=list)
     mark_column: str | None = None
+    marks: Literal["required", "optional"] = "required"
     image: Image = field(default_factory=Image)
     modality: Literal["auto", "tabular", "image"] = "auto"
     labels: Literal["required", "optional"] = "required"

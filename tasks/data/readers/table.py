@@ -39,6 +39,8 @@ def table_of(
             )
     target = _target(frame, names, request)
     mark = request.mark_column
+    if mark is not None and request.marks == "optional" and mark not in names:
+        mark = None
     if mark is not None:
         _has(names, mark, "preprocess.split.column", where)
     features = _features(names, target, request)
