@@ -9,11 +9,12 @@ from pydantic import BaseModel, ConfigDict
 
 from flows.inherit import inherit
 from flows.outcome import Outcome
-from model_registry import artifacts, stages, versions
-from model_registry.errors import InputError
+from model_registry import artifacts, ledger, stages, versions
+from model_registry.errors import BequestError, InputError
 from model_registry.store import ensure
 from model_registry.versions import Version
-from tasks.feedback import Report, keep_batch, watch
+from tasks.feedback import Report, limits, watch
+from tasks.kept_batch import batch_key, keep_batch
 from tasks.recipe.inherit import dump
 from tasks.recipe.load import parse
 from tasks.solution import Solution
@@ -43,6 +44,7 @@ def feedback(name: str, data: str, target: str | None = None, retrain: bool = Tr
 
     Raises:
         InputError: Nothing stands in production, or the batch is not of the form it was trained on.
+        BequestError: The comparison failed, or took longer than the version's recipe allows.
     """
     ensure()
     stages.reconcile(name)
@@ -50,11 +52,12 @@ def feedback(name: str, data: str, target: str | None = None, retrain: bool = Tr
     if version is None:
         versions.resolve(f"{name}@production")  # raises, naming what does stand
         raise InputError(f"{name}: nothing stands in production.")
-    report = watch(version, str(Path(data).absolute()), target)
+    report = _watched(version, Path(data).absolute(), target)
     create_markdown_artifact(_markdown(report), key=f"{name.replace('.', '-').replace('_', '-')}-feedback", description=name)
     if report.decision != "retrain" or not retrain:
         return Watched(report=report, action="reported")
-    answered = _answered(version.name, report.batch_sha256)
+    window = batch_key(report.batch_sha256, version, target)
+    answered = _answered(version.name, window)
     if answered is not None:
         return Watched(report=report, action=f"this batch was answered before, by {answered.label}")
     batch = keep_batch(Path(data), report.batch_sha256, version, target)
@@ -64,11 +67,24 @@ def feedback(name: str, data: str, target: str | None = None, retrain: bool = Tr
         "batch": str(batch),
         "reason": f"{kind}: {report.reason}",
         "reference_version": version.label,
-        "window": report.batch_sha256,
+        "window": window,
     }
     if _asked_by_event(request):
         return Watched(report=report, action="retraining was asked for by the event bequest.retrain.requested")
     return Watched(report=report, action="retrained", outcome=retrain_flow(**request))
+
+
+def _watched(version: Version, data: Path, target: str | None) -> Report:
+    """The report, made within the tries and the time that the version's own recipe sets."""
+    settings = limits(version)
+    configured = watch.with_options(retries=settings.retries, timeout_seconds=settings.timeout_s)
+    try:
+        return configured(version, str(data), target)
+    except TimeoutError as error:
+        raise BequestError(
+            f"feedback was given up after {settings.timeout_s} s (run.timeout_s in the recipe of {version.label}). "
+            "Give it fewer rows at once, or raise run.timeout_s and run the recipe again."
+        ) from error
 
 
 @flow(name="retrain", flow_run_name="retrain {name}")
@@ -80,7 +96,7 @@ def retrain(name: str, batch: str, reason: str, reference_version: str, window: 
         batch: The labelled batch to add, kept in the workspace.
         reason: Why, for the lineage.
         reference_version: The production version the batch was compared with; it becomes the parent.
-        window: Hash of the batch, by which a second request for it is recognised.
+        window: Hash of the batch and its labels, by which a second request for it is recognised.
     """
     if window and _answered(name, window) is not None:
         return None  # the same request twice: hourly feedback on one batch while its retraining waited
@@ -115,14 +131,22 @@ def _retraining_recipe(parent: Version, batch: str) -> Path:
 
 
 def _answered(name: str, window: str) -> Version | None:
-    """The judged version that a batch has led to, if any: one batch starts one retraining, however often it is seen.
+    """The version that a batch has led to, if any: one batch starts one retraining, however often it is seen.
 
-    A retraining that was cut off before its verdict does not count: the same call carries it on.
+    A retraining that ended before its version was refused or deployed does not count: the same call carries it on.
     """
     for version in versions.search(f"name = '{name}'"):
-        if version.ready and version.gate and version.trigger.get("window") == window:
+        if version.ready and version.gate and version.trigger.get("window") == window and _settled(version):
             return version
     return None
+
+
+def _settled(version: Version) -> bool:
+    """Whether a judged version went as far as its gate and its recipe let it."""
+    if version.gate == "refused" or any(entry.version == version.version for entry in ledger.read(version.name)):
+        return True
+    recipe = Solution.read(artifacts.fetch(version)).recipe
+    return recipe is not None and parse(recipe, origin=f"recipe of {version.label}").deploy.to == "none"
 
 
 def _asked_by_event(request: dict[str, str]) -> bool:

@@ -12,14 +12,17 @@ from flows.outcome import Outcome, as_markdown
 from flows.plan import Plan, plan
 from model_registry import gates, ledger, lineage, stages, versions
 from model_registry.drawing import as_svg
+from model_registry.errors import IntegrityError
 from model_registry.reference import DataRef, ModelRef
 from model_registry.versions import Version
 from tasks.compress import compress
 from tasks.convert import convert
+from tasks.data.dataset import DataSet
 from tasks.data.digest import source_digest
 from tasks.deploy import Deployment, deploy
 from tasks.evaluate import evaluate
 from tasks.fuse import fuse
+from tasks.plan import plan as plan_compression
 from tasks.preprocess import preprocess
 from tasks.recipe.inherit import dump, recipe_sha256
 from tasks.select import select
@@ -27,6 +30,8 @@ from tasks.stage import Job
 from tasks.tracking import loop_run, outcomes
 from tasks.train import train
 from tasks.transfer import control, transfer
+
+_CHEAP = {"preprocess", "select"}  # they look again whenever the registry has grown; what they come to tells what changed
 
 
 @flow(name="inherit", flow_run_name="inherit {recipe}", validate_parameters=False)
@@ -83,7 +88,7 @@ def inherit(recipe: str, trigger: dict[str, Any] | None = None, refresh: str | N
 def _begin(loop: Loop, planned: Plan) -> tuple[DataRef, list[ModelRef]]:
     """The target's data set, and the ancestors: as named, or as the registry ranks them."""
     recipe = loop.job.recipe
-    candidates = lineage.candidates(exclude_name=recipe.name) if planned.automatic else []
+    candidates = _sound(loop, lineage.candidates(exclude_name=recipe.name)) if planned.automatic else []
     held, unknown = _held([*planned.ancestors, *candidates])
     data = loop.run(
         preprocess,
@@ -104,6 +109,20 @@ def _begin(loop: Loop, planned: Plan) -> tuple[DataRef, list[ModelRef]]:
         data=data,
     )
     return data, chosen
+
+
+def _sound(loop: Loop, candidates: list[Version]) -> list[Version]:
+    """The candidates whose families' data sets can be read: a damaged one that nobody asked for is no reason to stop."""
+    sound = []
+    for candidate in candidates:
+        try:
+            for folder in _held([candidate])[0]:
+                DataSet.at(Path(folder))
+        except IntegrityError as error:
+            loop.notes.append(f"{candidate.label} is no candidate: {error}")
+            continue
+        sound.append(candidate)
+    return sound
 
 
 def _held(ancestors: list[Version]) -> tuple[list[str], list[str]]:
@@ -153,7 +172,7 @@ def _derive(loop: Loop, ancestors: list[ModelRef], data: DataRef) -> tuple[Model
         data=data,
     )
     converted = loop.run(
-        convert,
+        plan_compression if recipe.compress.budget.limits else convert,
         # The served version carries the whole recipe: feedback and retraining read it there, so any change makes a new one.
         {"recipe": {name: section for name, section in sections.items() if name not in ("description", "run")}},
         [trained.sha256, data.sha256],
@@ -203,7 +222,7 @@ def _finish(
     reigning = stages.champion(recipe.name)
     family = lineage.ancestry(version)
     considered = [f"{ref.name}/{ref.version}" for ref in ancestors]
-    notes = outcomes(loop.job.experiment_id, loop.job.run_id)
+    notes = [*loop.notes, *outcomes(loop.job.experiment_id, loop.job.run_id)]
     if withdrawn:
         notes.append(
             f"{version.label} stood in production before and was taken out, so it is not put back unasked: "
@@ -213,7 +232,7 @@ def _finish(
         name=recipe.name,
         version=version.label,
         gate="passed" if verdict.passed else "refused",
-        unchanged=not loop.done,
+        unchanged=not set(loop.done) - _CHEAP,
         superseded=superseded and judged is not None and reigning is not None and reigning.label != version.label,
         considered=considered,
         inherited=[label for label in considered if label in family],

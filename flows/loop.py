@@ -30,11 +30,13 @@ class Loop:
         job: What every stage is told.
         reused: Stages whose result came from the cache.
         done: Stages that ran.
+        notes: What else a person should know.
     """
 
     job: Job
     reused: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def run(self, task: Any, sections: dict[str, Any], inputs: list[str], **arguments: Any) -> Any:
         """Runs a stage, or takes its kept result where nothing that goes into it has changed.

@@ -4,16 +4,14 @@ MLflow's own stage field is deprecated, and its UI shows aliases; the field is m
 A move made by hand in the UI is honoured: every read goes to the aliases, and `reconcile` notes it in the ledger.
 """
 
-import json
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from filelock import FileLock
 
-from model_registry import artifacts, ledger
-from model_registry.errors import GateRefused, InputError, StoreError
+from model_registry import artifacts, ledger, marks
+from model_registry.errors import BequestError, GateRefused, InputError
 from model_registry.store import client, ensure, plain_errors
 from model_registry.versions import Version, at, find, get, search
 
@@ -34,7 +32,14 @@ def _one_at_a_time(name: str) -> Iterator[None]:
 
 
 def promote(
-    name: str, version: int, to: Target, *, reason: str = "", force: bool = False, verdict: dict[str, Any] | None = None
+    name: str,
+    version: int,
+    to: Target,
+    *,
+    reason: str = "",
+    force: bool = False,
+    verdict: dict[str, Any] | None = None,
+    expected: int | Literal["any"] | None = "any",
 ) -> Version:
     """Moves a version to a stage; the version that stood in production before is archived with a pointer.
 
@@ -48,8 +53,11 @@ def promote(
         reason: Why, for the ledger.
         force: Promote although the gate refused the version or never judged it; needs a reason.
         verdict: The gate's verdict, for the ledger.
+        expected: The version in production that it was judged beside, which must stand there still; None: nothing stood
+            there; "any": whatever stands there.
 
     Raises:
+        BequestError: Another version stands in production than the expected one.
         InputError: No such version, it is not ready, it has no bundle to serve, or it would fall from production back
             to staging.
         IntegrityError: Its files were changed.
@@ -58,6 +66,7 @@ def promote(
     with _one_at_a_time(name):
         _reconcile(name)
         candidate = get(name, version)
+        _check_champion(candidate, expected)
         if to == "archived":
             return _archive(candidate, reason=reason)
         if to == "staging" and candidate.stage == "Production":
@@ -140,12 +149,24 @@ def _mend(name: str, entries: list[ledger.Entry]) -> None:
         if not version.ready:  # not of bequest's making: its fields are its maker's business
             continue
         if version.stage in ("Production", "Staging"):
-            _clear(version, version.stage)
+            marks.clear(version, version.stage)
         elif version.version in departed and not version.archived:
-            _mark_archived(version, by=departed[version.version])
+            marks.mark_archived(version, by=departed[version.version])
             continue
         if version.mirrored != version.stage:
-            _mirror(version, version.stage)
+            marks.mirror(version, version.stage)
+
+
+def _check_champion(candidate: Version, expected: int | Literal["any"] | None) -> None:
+    present = champion(candidate.name)
+    number = None if present is None else present.version
+    if expected in ("any", number) or number == candidate.version:
+        return
+    raise BequestError(
+        f"{candidate.label} was judged beside {'nothing' if expected is None else f'{candidate.name}/{expected}'}. Expected "
+        f"that in production still. Received: {'nothing' if present is None else present.label}; production moved meanwhile. "
+        "Nothing was promoted. The same command judges again, beside what stands there now."
+    )
 
 
 def _check(candidate: Version, to: Target, *, force: bool, reason: str) -> None:
@@ -179,7 +200,7 @@ def _move(
         replaced = ledger.predecessor(ledger.read(candidate.name), candidate.version)
     with plain_errors(f"moving {candidate.label} to {stage}"):
         client().set_registered_model_alias(candidate.name, to, str(candidate.version))
-    _clear(candidate, stage)
+    marks.clear(candidate, stage)
     ledger.add(
         candidate.name,
         ledger.Entry(
@@ -192,12 +213,12 @@ def _move(
             verdict=verdict or {},
         ),
     )
-    _mirror(candidate, stage)
+    marks.mirror(candidate, stage)
     if before is not None:
         if to == "production":
-            _mark_archived(before, by=candidate.version)
+            marks.mark_archived(before, by=candidate.version)
         else:
-            _mirror(before, "None")
+            marks.mirror(before, "None")
     return get(candidate.name, candidate.version)
 
 
@@ -212,31 +233,5 @@ def _archive(version: Version, *, reason: str) -> Version:
         version.name,
         ledger.Entry(move="archival", version=version.version, came_from=version.stage, to="Archived", reason=reason),
     )
-    _mark_archived(version, by=None)
+    marks.mark_archived(version, by=None)
     return get(version.name, version.version)
-
-
-def _clear(version: Version, stage: str) -> None:
-    """Takes off a version what contradicts the stage it now stands in: the staging alias, the archived tag."""
-    with plain_errors(f"moving {version.label} to {stage}"):
-        if stage == "Production" and "staging" in version.aliases:
-            client().delete_registered_model_alias(version.name, "staging")
-        if version.archived:
-            client().delete_model_version_tag(version.name, str(version.version), "archived")
-
-
-def _mark_archived(version: Version, *, by: int | None) -> None:
-    pointer = json.dumps({"at": ledger.now(), "replaced_by": by})
-    with plain_errors(f"archiving {version.label}"):
-        client().set_model_version_tag(version.name, str(version.version), "archived", pointer)
-    _mirror(version, "Archived")
-
-
-def _mirror(version: Version, stage: str) -> None:
-    """Sets MLflow's deprecated stage field, where the client still has it; a mirror that fails is no fault."""
-    move = getattr(client(), "transition_model_version_stage", None)
-    if move is None:
-        return
-    with suppress(StoreError), plain_errors(f"mirroring the stage of {version.label}"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        move(version.name, str(version.version), stage)

@@ -4,13 +4,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
+from model_registry import lineage
 from model_registry.errors import InputError, IntegrityError
-from model_registry.reference import DataRef, ModelRef
+from model_registry.reference import ModelRef
 from model_registry.versions import Version
 from tasks.bundle import Bundle
 from tasks.data.dataset import DataSet, Split
+from tasks.data.held import held_splits
+from tasks.data.marks import NEW, TEST
 from tasks.data.raw import as_columns
+from tasks.data.rowhash import label_hash
 from tasks.derive import BUNDLE, opened
 from tasks.methods import metrics as measures
 from tasks.recipe.schema import Champion
@@ -37,7 +42,7 @@ class Contest:
 
 
 def against(job: Job, rule: Champion, champion: ModelRef, rows: DataSet, test: Split, challenger: np.ndarray) -> Contest:
-    """Compares the challenger with the champion on the test rows that the champion has not learned from.
+    """Compares the challenger with the champion on the test rows that the champion's family has not learned from.
 
     Where the champion can't predict the rows, or has learned from all of them, the rule fails: that a version is no
     worse than the one in production must be shown, and `evaluate.gate.champion: null` says that it need not be.
@@ -58,7 +63,7 @@ def against(job: Job, rule: Champion, champion: ModelRef, rows: DataSet, test: S
     except (InputError, IntegrityError) as error:
         failed = measures.Rule(rule.rule, "champion_comparable", 0.0, 1.0, False)
         return Contest(rules=[failed], note=f"{champion.uri} can't be compared with: {error} {skip}.")
-    unseen, note = _unseen(version, test)
+    unseen, note = unseen_rows(version, rows, test)
     if not unseen.any():
         failed = measures.Rule(rule.rule, "rows_unseen_by_champion", 0.0, 1.0, False)
         return Contest(champion=version, rules=[failed], note=f"{version.label} has learned from every test row; {skip}")
@@ -81,16 +86,47 @@ def against(job: Job, rule: Champion, champion: ModelRef, rows: DataSet, test: S
     return Contest(version, found, int(unseen.sum()), measures.judge({}, {}, {}, comparison, rule.alpha), note)
 
 
-def _unseen(champion: Version, test: Split) -> tuple[np.ndarray, str]:
-    """Which test rows, bool [n], the champion has neither trained nor been chosen on; and what can't be told."""
-    here = DataRef(uri=champion.data_uri, sha256=champion.data_sha256)
-    if not champion.data_uri or not Path(champion.data_uri).is_dir():
-        return np.ones(len(test.y), dtype=bool), f"rows that {champion.label} learned from cannot be told: it may be flattered"
-    try:
-        past = DataSet.open(here).row_splits()
-    except IntegrityError as error:
-        return np.ones(len(test.y), dtype=bool), f"rows that {champion.label} learned from cannot be told: {error}"
-    learned = past["row_hash"][np.asarray(past["split"]) != "test"]
-    unseen = ~np.isin(test.row_hash, learned)
-    left_out = int((~unseen).sum())
-    return unseen, f"{left_out} test rows that {champion.label} learned from are left out of the comparison" if left_out else ""
+def unseen_rows(champion: Version, rows: DataSet, test: Split) -> tuple[np.ndarray, str]:
+    """Which test rows neither the champion nor an ancestor of it has trained or been chosen on, and what can't be told.
+
+    Args:
+        champion: The version in production.
+        rows: The target data set.
+        test: Its test split.
+
+    Returns:
+        bool [n]; and a note, empty where all is told.
+    """
+    frame = test.raw if isinstance(test.raw, pd.DataFrame) else None
+    hashes = test.row_hash ^ label_hash(np.array(rows.card.classes, dtype=object)[test.y])
+    groups = rows.groups()
+    if groups is not None:
+        groups = groups[rows.row_splits()["split"] == "test"]
+    unseen, notes = np.ones(len(test.y), dtype=bool), []
+    for label, folder in _data_sets(champion):
+        if folder is None:
+            notes.append(f"rows that {label} learned from cannot be told: {champion.label} may be flattered")
+            continue
+        try:
+            codes, incomparable = held_splits([folder], frame, hashes, groups)
+        except InputError as error:
+            notes.append(f"rows that {label} learned from cannot be told: {error}")
+            continue
+        unseen &= np.isin(codes, (NEW, TEST))
+        notes += [f"{label}: {note.removeprefix('split: ')}" for note in incomparable]
+    if left_out := int((~unseen).sum()):
+        notes.insert(0, f"{left_out} test rows that {champion.label} learned from are left out of the comparison")
+    return unseen, "; ".join(notes)
+
+
+def _data_sets(champion: Version) -> list[tuple[str, Path | None]]:
+    """Each data set of a family once, with the youngest member that learned from it; None where it is not here.
+
+    What an outside model learned from is known to nobody, so it is not asked for.
+    """
+    found: dict[str, tuple[str, Path | None]] = {}
+    for label, member in lineage.ancestry(champion).items():
+        if member.operation != "inherited":
+            folder = Path(member.data_uri) if member.data_uri else None
+            found.setdefault(member.data_uri or label, (label, folder if folder and folder.is_dir() else None))
+    return list(found.values())

@@ -1,9 +1,11 @@
 """Stage 7, deploy: the bundle is checked row for row against the Keras model, then the version's stage moves."""
 
+from typing import Literal
+
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from model_registry import stages
+from model_registry import gates, stages
 from model_registry.errors import BequestError
 from model_registry.gates import Verdict
 from model_registry.reference import DataRef, ModelRef
@@ -39,7 +41,8 @@ def release(job: Job, key: str, candidate: ModelRef, data: DataRef, verdict: Ver
         verdict: The gate's verdict; a version that was refused moves nowhere.
 
     Raises:
-        BequestError: The bundle and the Keras model disagree on more rows than the recipe allows.
+        BequestError: The bundle and the Keras model disagree on more rows than the recipe allows, or another version stands
+            in production than the one that the candidate was judged beside.
     """
     from tasks.methods.networks import store
     from tasks.methods.networks.predict import predict
@@ -63,12 +66,21 @@ def release(job: Job, key: str, candidate: ModelRef, data: DataRef, verdict: Ver
                 "Set compress.quantize.mode: float32, or raise calibration_rows."
             )
         if verdict.passed and config.to != "none" and version.stage != "Production":
-            accuracy = verdict.metrics.get("accuracy")
-            summary = {"passed": verdict.passed, "accuracy": accuracy, "champion": verdict.champion}
-            reason = job.trigger.get("reason") or f"run {job.run_id}"
-            version = stages.promote(version.name, version.version, "staging", reason=reason, verdict=summary)
-            if config.to == "production":
-                version = stages.promote(version.name, version.version, "production", reason=reason, verdict=summary)
+            kept = gates.read(version)
+            if kept is None or kept.run_id != verdict.run_id:
+                gates.record(verdict)  # judged beside another champion since; the one of this verdict is back
+            version = stages.promote(
+                version.name,
+                version.version,
+                config.to,
+                reason=job.trigger.get("reason") or f"run {job.run_id}",
+                verdict={
+                    "passed": verdict.passed,
+                    "accuracy": verdict.metrics.get("accuracy"),
+                    "champion": verdict.champion,
+                },
+                expected=_judged_beside(job, verdict),
+            )
         run.tags({"bequest.stage_after": version.stage})
     progress.report("deploy", version.label, 1, 1, version.stage)
     return Deployment(
@@ -78,6 +90,13 @@ def release(job: Job, key: str, candidate: ModelRef, data: DataRef, verdict: Ver
         disagreement=disagreement,
         max_difference=difference,
     )
+
+
+def _judged_beside(job: Job, verdict: Verdict) -> int | Literal["any"] | None:
+    """Number of the version that must stand in production still; a gate without a champion holds beside any."""
+    if job.recipe.evaluate.gate.champion is None:
+        return "any"
+    return int(verdict.champion.rpartition("/")[2]) if verdict.champion else None
 
 
 @stage_task

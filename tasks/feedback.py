@@ -1,16 +1,12 @@
 """Stage 8, feedback: a batch from production beside the reference stored with the version that served it."""
 
-import hashlib
 import json
-import shutil
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
-from prefect import task
 
 from model_registry import artifacts, gates
 from model_registry.errors import InputError
@@ -25,8 +21,9 @@ from tasks.derive import BUNDLE
 from tasks.feedback_report import Report
 from tasks.methods import drift, plots
 from tasks.methods import metrics as measures
-from tasks.recipe.schema import Feedback, Recipe
+from tasks.recipe.schema import Feedback, Recipe, Run
 from tasks.solution import Solution
+from tasks.stage import lone_task
 from tasks.tracking import StageRun, lone_run
 
 
@@ -94,7 +91,7 @@ def _compare(version: Version, folder: Path, batch: Batch, config: Feedback) -> 
     performance = _performance(probabilities, batch, verdict, config)
     drifted = found.drifted or predicted.drifted
     decision, reason = decide(
-        labelled=batch.y is not None,
+        labelled=int(batch.labelled.sum()) >= config.min_rows,
         rows=len(probabilities),
         drifted=drifted,
         degraded=performance.get("degraded", False),
@@ -124,12 +121,14 @@ def _predictions(probabilities: np.ndarray, labels: list[str]) -> dict[str, np.n
 
 
 def _performance(probabilities: np.ndarray, batch: Batch, verdict: gates.Verdict | None, config: Feedback) -> dict[str, Any]:
-    """Accuracy on the batch beside that on the test split.
+    """Accuracy on the batch's labelled rows beside that on the test split.
 
-    It is degraded where it fell by more than the recipe allows, and by more than chance explains at `drift.alpha`.
+    It is degraded where it fell by more than the recipe allows, and by more than chance explains at `drift.alpha`; fewer
+    labels than `min_rows` are too few to say so.
     """
     if batch.y is None:
         return {}
+    probabilities = probabilities[batch.labelled]
     right = probabilities.argmax(axis=1) == batch.y
     accuracy = float(right.mean())
     found: dict[str, Any] = {
@@ -140,7 +139,8 @@ def _performance(probabilities: np.ndarray, batch: Batch, verdict: gates.Verdict
     if verdict is None or expected is None:
         return found
     p_value = measures.accuracy_drop((round(expected * verdict.rows), verdict.rows), (int(right.sum()), len(right)))
-    degraded = accuracy < expected - config.max_accuracy_drop and p_value <= config.drift.alpha
+    fallen = accuracy < expected - config.max_accuracy_drop and p_value <= config.drift.alpha
+    degraded = fallen and len(right) >= config.min_rows
     return found | {"accuracy_reference": expected, "accuracy_drop_p_value": p_value, "degraded": degraded}
 
 
@@ -167,37 +167,11 @@ def decide(
     if drifted and not labelled:
         return (
             "label",
-            "the data drifted, but the batch has no labels to measure or retrain on: label it and run feedback again",
+            "the data drifted, but the batch has too few labels to measure or retrain on: label it and run feedback again",
         )
     if drifted or degraded:
         return "none", f"{'accuracy fell' if degraded else 'the data drifted'}, but feedback.retrain_on leaves that to people"
     return "none", "the batch is like the reference"
-
-
-def keep_batch(data: Path, sha256: str, version: Version, target: str | None) -> Path:
-    """Copies a batch into the workspace, so that a retrained version can be reproduced once the original is gone.
-
-    Args:
-        data: The batch.
-        sha256: Its hash; equal batches are kept once.
-        version: The version it was compared with.
-        target: The batch's label column, where it has another name than in training: the copy has training's name.
-    """
-    card = Solution.read(artifacts.fetch(version)).card
-    renamed = card is not None and card.modality == "tabular" and target is not None and target != card.target
-    kept = ensure().home / "batches" / f"{sha256[:16]}{'.parquet' if renamed else data.suffix}"
-    if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        partial = kept.with_name(f".{hashlib.sha256(str(kept).encode()).hexdigest()[:8]}.{kept.name}")
-        if renamed and card is not None:
-            frame = pd.read_csv(data) if data.suffix.lower() == ".csv" else pd.read_parquet(data)
-            frame.rename(columns={target: card.target}).to_parquet(partial, index=False)
-        elif data.is_dir():
-            shutil.copytree(data, partial, dirs_exist_ok=True)
-        else:
-            shutil.copy2(data, partial)
-        partial.replace(kept)
-    return kept
 
 
 def _log(run: StageRun, report: Report, out: Path) -> None:
@@ -217,7 +191,13 @@ def _log(run: StageRun, report: Report, out: Path) -> None:
     run.file(out / "report.html")
 
 
-@task(name="feedback")
+def limits(version: Version) -> Run:
+    """How often and how long the version's recipe lets a stage try; the defaults where it has none."""
+    recipe = Solution.read(artifacts.fetch(version)).recipe
+    return Run() if recipe is None else Recipe.model_validate(recipe).run
+
+
+@lone_task("feedback")
 def watch(version: Version, data: str, target: str | None) -> Report:
     """Runs `watch_batch` as a Prefect task."""
     return watch_batch(version, Path(data), target)

@@ -1,7 +1,7 @@
 """Stage 1, preprocess: rows are read, held to the contract, cleaned, split and described."""
 
 import json
-import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,11 @@ from model_registry.reference import DataRef
 from model_registry.store import ensure
 from tasks import progress
 from tasks.data.dataset import DataSet
-from tasks.data.fingerprint import fingerprint_of
 from tasks.data.prepare import prepare
 from tasks.stage import Job, stage_task
 from tasks.tracking import stage_run
+
+MOST_NOTES = 5  # on the terminal, one line each stage
 
 
 def prepare_data(job: Job, base: str, contract: dict | None, held: list[str], unknown: list[str]) -> DataRef:
@@ -29,16 +30,15 @@ def prepare_data(job: Job, base: str, contract: dict | None, held: list[str], un
     progress.report("preprocess", job.name, 0, 1, job.recipe.data.source)
     with stage_run(job.experiment_id, job.run_id, "preprocess", "1 preprocess") as run:
         run.params({"source": job.recipe.data.source, **_flat(job.recipe.preprocess.model_dump(mode="json"))})
-        ref = _prepared(job, Path(base), contract or None, [Path(each) for each in held])
-        data = DataSet.open(ref)
+        doubts: list[str] = []
+        ref = _prepared(job, Path(base), contract or None, [Path(each) for each in held], doubts.append)
+        card = DataSet.open(ref).card
         if unknown:
-            run.tags(
-                {
-                    "bequest.outcome": f"rows that {', '.join(unknown)} learned from cannot be told, their data sets are "
-                    "not here: some may be in validation or test"
-                }
+            doubts.append(
+                f"rows that {', '.join(unknown)} learned from cannot be told, their data sets are not here: "
+                "some may be in validation or test"
             )
-        card = data.card
+        notes = [*dict.fromkeys(doubts), *card.notes]
         run.reads(card, context="training")
         run.metrics(
             {
@@ -54,23 +54,28 @@ def prepare_data(job: Job, base: str, contract: dict | None, held: list[str], un
         for name in ("dataset.json", "preprocessing.json", "contract.json", "contract_result.json", "quarantine.csv"):
             if (folder / name).is_file():
                 run.file(folder / name)
-        if card.notes:
-            run.text("notes.txt", "\n".join(card.notes))
+        if notes:
+            more = [f"and {len(notes) - MOST_NOTES} more in notes.txt of its run"] if len(notes) > MOST_NOTES else []
+            run.tags({"bequest.outcome": "; ".join([*notes[:MOST_NOTES], *more])})
+            run.text("notes.txt", "\n".join(notes))
     progress.report("preprocess", card.name, 1, 1, f"{sum(sum(c.values()) for c in card.counts.values())} rows")
     return ref
 
 
-def _prepared(job: Job, base: Path, contract: dict[str, Any] | None, held: list[Path]) -> DataRef:
+def _prepared(
+    job: Job, base: Path, contract: dict[str, Any] | None, held: list[Path], tell: Callable[[str], object]
+) -> DataRef:
     """The prepared data set; one that is damaged, or to be done again, is made anew from its source."""
-    root = ensure().data
-    folder = root / fingerprint_of(job.recipe, base, contract, held)[:16]
-    if "preprocess" in job.refreshed:
-        shutil.rmtree(folder, ignore_errors=True)
+
+    def made(*, anew: bool) -> DataRef:
+        return prepare(
+            job.recipe, base=base, out_root=ensure().data, inherited_contract=contract, held=held, anew=anew, tell=tell
+        )
+
     try:
-        return prepare(job.recipe, base=base, out_root=root, inherited_contract=contract, held=held)
+        return made(anew="preprocess" in job.refreshed)
     except IntegrityError:
-        shutil.rmtree(folder)
-        return prepare(job.recipe, base=base, out_root=root, inherited_contract=contract, held=held)
+        return made(anew=True)
 
 
 def _flat(section: dict, prefix: str = "") -> dict[str, str]:

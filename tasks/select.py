@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from model_registry.errors import IntegrityError
 from model_registry.reference import DataRef, ModelRef
 from tasks import progress
+from tasks.adapt import adapted
 from tasks.data.dataset import DataSet
 from tasks.derive import KERAS_FILE, opened
 from tasks.methods.selection import selectors
@@ -27,7 +29,7 @@ def rank(job: Job, key: str, candidates: list[ModelRef], data: DataRef) -> list[
     Returns:
         The best `inherit.max_ancestors`, best first; empty where no candidate can take the target's input.
     """
-    from tasks.methods.networks import graph, store, surgery
+    from tasks.methods.networks import graph, store
 
     config, rows = job.recipe.inherit, DataSet.open(data)
     train = rows.split("train")
@@ -36,24 +38,30 @@ def rank(job: Job, key: str, candidates: list[ModelRef], data: DataRef) -> list[
     x, y = train.x[sample], train.y[sample]
     scored: list[tuple[float, ModelRef]] = []
     table: list[dict[str, Any]] = []
+    damaged: list[str] = []
     with stage_run(job.experiment_id, job.run_id, "select", "2 select ancestors") as run:
         run.params({"selector": config.selector, "candidates": len(candidates), "key": key})
         for position, candidate in enumerate(candidates):
-            version, folder, _ = opened(candidate)
-            progress.report("select", version.label, position, len(candidates))
+            label = f"{candidate.name}/{candidate.version}"
+            progress.report("select", label, position, len(candidates))
             try:
-                model = surgery.adapt_input(store.load(folder / KERAS_FILE), rows.card.input_shape)
+                version, folder, solution = opened(candidate)
+                model = adapted(job, version, store.load(folder / KERAS_FILE), solution, rows)
                 score = selectors.get(config.selector)(graph.features(model, x), y, job.recipe.seed)
-            except ValueError as error:
-                table.append({"candidate": version.label, "score": None, "reason": str(error)})
+            except (ValueError, IntegrityError) as error:
+                table.append({"candidate": label, "score": None, "reason": str(error)})
+                if isinstance(error, IntegrityError):
+                    damaged.append(str(error))
                 continue
             scored.append((score, candidate))
-            table.append({"candidate": version.label, "score": score, "reason": ""})
+            table.append({"candidate": label, "score": score, "reason": ""})
         scored.sort(key=lambda pair: -pair[0])
         chosen = [candidate for _, candidate in scored[: config.max_ancestors]]
         run.json("ranking.json", table)
         run.metrics({f"score_{position}": score for position, (score, _) in enumerate(scored)})
-        run.tags({"bequest.outcome": f"chosen: {', '.join(ref.uri for ref in chosen) or 'none, starting fresh'}"})
+        notes = [f"chosen: {', '.join(ref.uri for ref in chosen) or 'none, starting fresh'}"]
+        notes += [f"left out, as it is damaged: {reason}" for reason in damaged]
+        run.tags({"bequest.outcome": "; ".join(notes)})
     progress.report("select", ", ".join(ref.uri for ref in chosen) or "none", len(candidates), len(candidates))
     return chosen
 

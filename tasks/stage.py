@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any
@@ -58,9 +59,9 @@ def stage_key(stage: str, sections: dict[str, Any], *inputs: str) -> str:
 
 
 def stage_of(key: str) -> str:
-    """The stage of the loop that a cache key belongs to: the control is trained in transfer."""
+    """The stage of the loop that a cache key belongs to: the control is trained in transfer, a budget is met in convert."""
     task_name = key.partition("-")[0]
-    return "transfer" if task_name == "control" else task_name
+    return {"control": "transfer", "plan": "convert"}.get(task_name, task_name)
 
 
 def _given_key(_: TaskRunContext, arguments: dict[str, Any]) -> str:
@@ -81,8 +82,24 @@ def _passing_fault(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
 def stage_task(function: Any) -> Any:
     """Makes a Prefect task of a stage function; its `key` argument is its cache key across runs and processes.
 
-    Only references and small records pass through, as JSON: Prefect's default serializer would pickle. A method's
-    complaint (a loss that is not a number any more, say) ends the run with its message, not with a traceback.
+    Only references and small records pass through, as JSON: Prefect's default serializer would pickle.
+    """
+    return _task(function, function.__name__, cache_key_fn=_given_key, persist_result=True, result_serializer=JSONSerializer())
+
+
+def lone_task(name: str) -> Callable[[Any], Any]:
+    """Makes a Prefect task of a function that looks at the world anew each time: as `stage_task`, without a cache.
+
+    Args:
+        name: The task's name.
+    """
+    return lambda function: _task(function, name)
+
+
+def _task(function: Any, name: str, **options: Any) -> Any:
+    """A task that is tried again after a passing fault, and whose methods' complaints end the run with their message.
+
+    A loss that is not a number any more, say, is no traceback to the user.
     """
 
     @wraps(function)
@@ -92,13 +109,6 @@ def stage_task(function: Any) -> Any:
         except BequestError:
             raise
         except ValueError as error:
-            raise BequestError(f"{function.__name__}: {error}") from error
+            raise BequestError(f"{name}: {error}") from error
 
-    return task(
-        name=function.__name__,
-        cache_key_fn=_given_key,
-        persist_result=True,
-        result_serializer=JSONSerializer(),
-        retry_condition_fn=_passing_fault,
-        retry_delay_seconds=2,
-    )(run)
+    return task(name=name, retry_condition_fn=_passing_fault, retry_delay_seconds=2, **options)(run)

@@ -1,8 +1,8 @@
 """Stage 3, transfer: an ancestor meets the new data. One heir an ancestor, and one network from scratch as control."""
 
-from model_registry.errors import InputError
 from model_registry.reference import DataRef, ModelRef
 from tasks import progress
+from tasks.adapt import adapted, changed_columns
 from tasks.data.dataset import DataSet
 from tasks.derive import KERAS_FILE, derive, opened, parent, standing
 from tasks.learning import augmenter, curves, note, pairs, target_solution, validation_facts
@@ -38,12 +38,10 @@ def fine_tune(job: Job, key: str, ancestor: ModelRef, data: DataRef) -> ModelRef
         run.reads(rows.card, context="training")
         run.params({"ancestor": version.label, "patience": config.patience, "batch_size": config.batch_size})
         run.params({f"stage_{number}": str(stage.model_dump()) for number, stage in enumerate(config.stages)})
-        try:
-            model = surgery.adapt_input(store.load(folder / KERAS_FILE), rows.card.input_shape)
-        except ValueError as error:
-            raise InputError(
-                f"{version.label} can't take the rows of {rows.card.source}: {error} Leave it out of `inherit.ancestors`."
-            ) from error
+        model = adapted(job, version, store.load(folder / KERAS_FILE), solution, rows)
+        changed = changed_columns(version, solution, rows)
+        if changed:
+            run.tags({"bequest.outcome": changed})
         same_classes = solution.card is not None and solution.card.classes == rows.card.classes
         if not same_classes:
             model = surgery.new_head(model, len(rows.card.classes), seed=job.recipe.seed, dropout=job.recipe.model.dropout)

@@ -3,8 +3,8 @@ from types import ModuleType
 
 import pytest
 
-from model_registry import artifacts, ledger, stages, store, versions
-from model_registry.errors import GateRefused, InputError, IntegrityError
+from model_registry import artifacts, ledger, marks, stages, store, versions
+from model_registry.errors import BequestError, GateRefused, InputError, IntegrityError
 from model_registry.versions import Version
 
 Maker = Callable[..., Version]
@@ -126,6 +126,39 @@ def test_promote_refuses_staging_when_the_version_is_in_production(make: Maker):
     assert versions.get("digits", 1).aliases == ["production"]
 
 
+def test_promote_leaves_staging_to_another_version_when_one_goes_straight_to_production(make: Maker):
+    served(make, "a")
+    stages.promote("digits", make("b", bundle=True, gate="passed").version, "staging")
+    served(make, "c")
+    assert [versions.get("digits", number).stage for number in (1, 2, 3)] == ["Archived", "Staging", "Production"]
+
+
+@pytest.mark.parametrize(("expected", "judged_beside"), [(1, "digits/1"), (None, "nothing")])
+@pytest.mark.parametrize("to", ["staging", "production"])
+def test_promote_refuses_when_production_is_not_what_the_version_was_judged_beside(
+    make: Maker, expected: int | None, judged_beside: str, to: stages.Target
+):
+    served(make, "a", "b")
+    number = make("c", bundle=True, gate="passed").version
+    entries = ledger.read("digits")
+    with pytest.raises(BequestError, match=rf"judged beside {judged_beside}\..*Received: digits/2; production moved") as caught:
+        stages.promote("digits", number, to, expected=expected)
+    assert caught.value.exit_code == 1
+    assert (versions.get("digits", 3).stage, versions.get("digits", 2).stage) == ("None", "Production")
+    assert ledger.read("digits") == entries
+    assert stages.promote("digits", number, to, expected=2).stage == to.capitalize()
+
+
+def test_promote_refuses_when_the_version_judged_beside_was_taken_out(make: Maker):
+    served(make, "a")
+    number = make("b", bundle=True, gate="passed").version
+    store.client().delete_registered_model_alias("digits", "production")
+    with pytest.raises(BequestError, match="Received: nothing; production moved"):
+        stages.promote("digits", number, "production", expected=1)
+    assert stages.promote("digits", number, "production", expected=None).stage == "Production"
+    assert stages.promote("digits", number, "production", expected=1).stage == "Production"  # it stands there already
+
+
 def test_reconcile_notes_the_move_when_the_former_version_was_deleted(make: Maker):
     served(make, "a")
     make("b", bundle=True)
@@ -166,7 +199,7 @@ def test_reconcile_leaves_a_version_in_staging_when_it_was_moved_there_by_hand(m
     assert (versions.get("digits", 1).stage, versions.get("digits", 1).archived) == ("Staging", {})
 
 
-@pytest.mark.parametrize(("room", "step"), [(ledger, "add"), (stages, "_mirror"), (stages, "_mark_archived")])
+@pytest.mark.parametrize(("room", "step"), [(ledger, "add"), (marks, "mirror"), (marks, "mark_archived")])
 def test_reconcile_finishes_a_promotion_that_was_killed_midway(
     make: Maker, monkeypatch: pytest.MonkeyPatch, room: ModuleType, step: str
 ):

@@ -100,7 +100,7 @@ def _agree(known: tuple[Any, ...], given: tuple[int, ...]) -> bool:
 def _why(known: tuple[Any, ...], given: tuple[int, ...]) -> str:
     if len(known) == len(given) == 1:
         return (
-            "A network for tables cannot take another number of features: each input weight belongs to one column. "
+            "A network for tables that does not say which column each of its inputs is cannot take another number of features. "
             "Use the same columns, or train from scratch."
         )
     if len(known) == len(given) == 3:

@@ -1,0 +1,64 @@
+"""An ancestor's network meets the target's rows: pictures are brought to its size, a table's columns found by their names."""
+
+from typing import Any
+
+from model_registry.errors import InputError
+from model_registry.versions import Version
+from tasks.data.dataset import DataSet
+from tasks.data.transform import feature_names
+from tasks.data.wording import listed
+from tasks.solution import Solution
+from tasks.stage import Job
+
+_LISTED = 5  # columns named in a note
+
+
+def adapted(job: Job, version: Version, model: Any, solution: Solution, rows: DataSet) -> Any:
+    """The ancestor's network, taking the target's rows.
+
+    An ancestor with a fitted preprocessing says what each input of its network means; one without (an import may have none)
+    takes rows of its own shape as they come.
+
+    Args:
+        job: The loop's run.
+        version: The ancestor, for messages.
+        model: Its network.
+        solution: What it hands down.
+        rows: The target data set.
+
+    Raises:
+        InputError: The ancestor can't take the target's input.
+    """
+    from tasks.methods.networks import columns, surgery
+
+    try:
+        if not _both_tables(solution, rows):
+            return surgery.adapt_input(model, rows.card.input_shape)
+        known, given = (
+            [columns.Column(*each) for each in _inputs(state)] for state in (solution.preprocessing or {}, rows.preprocessing)
+        )
+        return columns.align_columns(model, known, given, job.recipe.seed)
+    except ValueError as error:
+        remedy = "" if job.recipe.inherit.ancestors == "auto" else " Leave it out of `inherit.ancestors`."
+        raise InputError(f"{version.label} can't take the rows of {rows.card.source}: {error}{remedy}") from error
+
+
+def changed_columns(version: Version, solution: Solution, rows: DataSet) -> str:
+    """What the target's table has that the ancestor's had not, and the other way round, in words; empty where nothing."""
+    if not _both_tables(solution, rows):
+        return ""
+    known, given = feature_names(solution.preprocessing or {}), feature_names(rows.preprocessing)
+    new, gone = ([name for name in ours if name not in theirs] for ours, theirs in ((given, known), (known, given)))
+    parts = [f"{word} {listed(names, _LISTED)}" for word, names in (("learns", new), ("does without", gone)) if names]
+    return f"the heir of {version.label} {' and '.join(parts)} as inputs" if parts else ""
+
+
+def _both_tables(solution: Solution, rows: DataSet) -> bool:
+    ours = solution.preprocessing
+    return ours is not None and ours["modality"] == rows.preprocessing["modality"] == "tabular"
+
+
+def _inputs(state: dict[str, Any]) -> list[tuple[str, float, float]]:
+    """Name, offset and scale of every transformed feature, in order; a category's place is not scaled."""
+    scaling = {each["name"]: (each["offset"], each["scale"]) for each in state["columns"] if each["kind"] == "numeric"}
+    return [(name, *scaling.get(name, (0.0, 1.0))) for name in feature_names(state)]
