@@ -95,3 +95,17 @@ def test_keep_batch_refuses_a_batch_that_was_changed_meanwhile(table, measured, 
     measured(20).to_csv(tmp_path / "b.csv", index=False)
     with pytest.raises(InputError, match="it was changed meanwhile"):
         keep_batch(tmp_path / "b.csv", "0" * 64, table, None)
+
+
+def test_keep_batch_refuses_a_batch_without_the_column_that_rows_are_split_by(registered, measured, workspace, tmp_path):
+    from tasks.data.prepare import prepare
+    from tasks.recipe.schema import Recipe
+
+    measured(60).assign(site=np.arange(60) // 6).to_csv(tmp_path / "rows.csv", index=False)
+    split = {"strategy": "group", "column": "site"}
+    data = {"source": str(tmp_path / "rows.csv"), "target": "label"}
+    recipe = Recipe.model_validate({"name": "grouped", "data": data, "preprocess": {"split": split}})
+    version = registered(recipe, prepare(recipe, base=tmp_path, out_root=tmp_path / "data"))
+    measured(20, seed=3).to_csv(tmp_path / "b.csv", index=False)
+    with pytest.raises(InputError, match=r"b\.csv: expected the column 'site', by which the rows of grouped/1 are split"):
+        kept(tmp_path / "b.csv", version)
