@@ -1,9 +1,15 @@
 """The front as a picture: accuracy against bytes and against milliseconds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import isfinite
+from typing import Any
+
+from matplotlib.ticker import LogLocator, NullLocator
 
 from tasks.methods.canvas import BLUE, GREY, INK, ORANGE, as_png, canvases
 from tasks.methods.planning.front import Budget, Point, front
+
+_BELOW = 0.15  # points that lose more than this are of no interest, and would press the others together
 
 
 def front_png(points: Sequence[Point], reference: Point, chosen: Point, budget: Budget) -> bytes:
@@ -15,27 +21,46 @@ def front_png(points: Sequence[Point], reference: Point, chosen: Point, budget: 
         chosen: The point that is served.
         budget: What serving may cost.
     """
-    figure, (bytes_axes, time_axes) = canvases(10.4, 4.2, heights=(1,), columns=2)
+    figure, (size_axes, time_axes) = canvases(10.4, 4.4, heights=(1,), columns=2)
     best = front([*points, reference])
-    smallest = min(budget.size_bytes or float("inf"), reference.size_bytes / budget.ratio if budget.ratio else float("inf"))
-    for axes, name, limit, label in (
-        (bytes_axes, "size_bytes", smallest, "bytes of the served file"),
-        (time_axes, "latency_ms", budget.latency_ms or float("inf"), "milliseconds a row, one thread"),
-    ):
-        axes.plot(
-            [getattr(p, name) for p in points], [p.accuracy for p in points], "o", color=GREY, markersize=4, label="tried"
-        )
-        axes.plot([getattr(p, name) for p in best], [p.accuracy for p in best], "o", color=BLUE, markersize=6, label="front")
-        axes.plot(getattr(reference, name), reference.accuracy, "s", color=INK, markersize=7, label="as trained, float32")
-        value, (low, high) = getattr(chosen, name), chosen.interval
-        axes.errorbar(value, chosen.accuracy, [[chosen.accuracy - low], [high - chosen.accuracy]], color=ORANGE, linewidth=1)
-        axes.plot(value, chosen.accuracy, "o", color=ORANGE, markersize=11, mfc="none", mew=2, label="served, 95 % interval")
-        if limit < float("inf"):
-            axes.axvline(limit, color=INK, linewidth=1, linestyle="--", label="budget")
-        axes.set_xscale("log")
-        axes.set(xlabel=label, ylabel="validation accuracy")
-        axes.grid(axis="y", color="#e6e9ed")
-    bytes_axes.legend(frameon=False, loc="lower right", fontsize=8)
-    bytes_axes.set_title(f"{len(best)} of {len(points)} points no other beats", loc="left")
+    floor = min(reference.accuracy, chosen.accuracy) - _BELOW
+    hidden = sum(point.accuracy < floor for point in points)
+    sizes = [budget.size_bytes or float("inf"), reference.size_bytes / budget.ratio if budget.ratio else float("inf")]
+    size_limit, time_limit = min(sizes), budget.latency_ms or float("inf")
+    _draw(size_axes, points, best, reference, chosen, lambda point: point.size_bytes / 1024, size_limit / 1024)
+    _draw(time_axes, points, best, reference, chosen, lambda point: point.latency_ms * 1000, time_limit * 1000)
+    size_axes.set(xlabel="KiB of the served file", ylabel="validation accuracy")
+    time_axes.set(xlabel="microseconds a row, one thread")
+    for axes in (size_axes, time_axes):
+        axes.set_ylim(bottom=max(floor, min(point.accuracy for point in points)) - 0.01)
+    below = f", {hidden} more lie below" if hidden else ""
+    size_axes.set_title(f"{len(points)} points, {len(best)} that no other beats{below}", loc="left", fontsize=10)
     time_axes.set_title(f"served: {chosen.title}", loc="left", fontsize=10)
+    handles, labels = size_axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
     return as_png(figure)
+
+
+def _draw(
+    axes: Any,
+    points: Sequence[Point],
+    best: Sequence[Point],
+    reference: Point,
+    chosen: Point,
+    cost: Callable[[Point], float],
+    limit: float,
+) -> None:
+    axes.plot([cost(p) for p in points], [p.accuracy for p in points], "o", color=GREY, markersize=4, label="tried")
+    axes.plot([cost(p) for p in best], [p.accuracy for p in best], "o", color=BLUE, markersize=6, label="no other beats it")
+    axes.plot(cost(reference), reference.accuracy, "s", color=INK, markersize=7, label="as trained, float32")
+    low, high = chosen.interval
+    axes.errorbar(cost(chosen), chosen.accuracy, [[chosen.accuracy - low], [high - chosen.accuracy]], color=ORANGE, linewidth=1)
+    ring = {"color": ORANGE, "markersize": 11, "mfc": "none", "mew": 2}
+    axes.plot(cost(chosen), chosen.accuracy, "o", label="served, 95 % interval", **ring)
+    if isfinite(limit):
+        axes.axvline(limit, color=INK, linewidth=1, linestyle="--", label="budget")
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.grid(axis="y", color="#e6e9ed")
