@@ -5,10 +5,10 @@ from typing import Any
 
 from model_registry.reference import DataRef, ModelRef
 from tasks import progress
+from tasks.conversions import Conversion, conversions
 from tasks.data.dataset import DataSet
 from tasks.derive import KERAS_FILE, derive, opened, parent, standing
-from tasks.learning import target_solution
-from tasks.methods.litert import LiteRunner
+from tasks.learning import pairs, target_solution
 from tasks.serving_files import calibration_rows, write_serving_files
 from tasks.stage import Job, stage_task
 from tasks.tracking import stage_run
@@ -17,7 +17,8 @@ from tasks.tracking import stage_run
 def convert_model(job: Job, key: str, model_ref: ModelRef, data: DataRef) -> ModelRef:
     """Converts the trained version and registers it with its bundle and its reference statistics.
 
-    Where the recipe's mode loses more validation accuracy than allowed, the float32 conversion is served instead.
+    Where the recipe's mode loses more validation accuracy than allowed, its remedies are tried in turn: training with the
+    errors of int8, some layers in float32, all of them in float32.
 
     Args:
         job: The loop's run.
@@ -27,7 +28,6 @@ def convert_model(job: Job, key: str, model_ref: ModelRef, data: DataRef) -> Mod
     """
     from tasks.methods.networks import store
     from tasks.methods.networks.predict import predict
-    from tasks.methods.quantization.convert import convert as to_flatbuffer
 
     version, folder, _ = opened(model_ref)
     made = standing(job, key)
@@ -39,37 +39,50 @@ def convert_model(job: Job, key: str, model_ref: ModelRef, data: DataRef) -> Mod
         run.inherits(version)
         run.params(config.model_dump(mode="json"))
         model = store.load(folder / KERAS_FILE)
-        train, validation = rows.split("train"), rows.split("validation")
-        before = float((predict(model, validation.x).argmax(axis=1) == validation.y).mean())
-        mode, flatbuffer = config.mode, to_flatbuffer(model, config.mode, calibration_rows(job, train.x))
-        probabilities = LiteRunner(flatbuffer).run(validation.x)
-        after = float((probabilities.argmax(axis=1) == validation.y).mean())
-        run.metrics({"validation_accuracy": after, "validation_accuracy_before": before, "size_bytes": len(flatbuffer)})
-        if mode != "float32" and before - after > config.max_drop:
-            run.tags({"bequest.outcome": f"{mode} undone: accuracy fell from {before:.4f} to {after:.4f}, float32 is served"})
-            mode, flatbuffer = "float32", to_flatbuffer(model, "float32", None)
-            probabilities = LiteRunner(flatbuffer).run(validation.x)
-            after = float((probabilities.argmax(axis=1) == validation.y).mean())
+        train, validation = pairs(rows)
+        before = float((predict(model, validation[0]).argmax(axis=1) == validation[1]).mean())
+        tried: list[Conversion] = []
+        for way in conversions(job, model, train, validation, calibration_rows(job, train[0])):
+            tried.append(way)
+            if way.flatbuffer is not None and (way.how == "float32" or before - way.accuracy <= config.max_drop):
+                break
+        served = tried[-1]
+        assert served.flatbuffer is not None  # float32 comes last, and is taken whatever it loses
+        assert served.probabilities is not None
+        run.metrics(
+            {"validation_accuracy": served.accuracy, "validation_accuracy_before": before, "size_bytes": len(served.flatbuffer)}
+        )
+        if len(tried) > 1:
+            given_up = "; ".join(_given_up(way, before) for way in tried[:-1])
+            run.tags({"bequest.outcome": f"{given_up}. Served: {served.how}, accuracy {served.accuracy:.4f}"})
         facts: dict[str, Any] = {
-            "validation_accuracy": after,
+            "validation_accuracy": served.accuracy,
             "validation_accuracy_before": before,
-            "size_bytes": len(flatbuffer),
-            "mode": mode,
+            "size_bytes": len(served.flatbuffer),
+            "mode": served.how,
         }
-
-        progress.report("convert", version.label, 1, 1, f"{mode}, {len(flatbuffer) / 1024:.0f} KiB")
+        progress.report("convert", version.label, 1, 1, f"{served.how}, {len(served.flatbuffer) / 1024:.0f} KiB")
+        files = partial(
+            write_serving_files, job=job, rows=rows, flatbuffer=served.flatbuffer, probabilities=served.probabilities
+        )
         return derive(
             job,
             run,
             key,
-            model,
-            operation="converted" if mode == "float32" else "quantized",
+            served.model,
+            operation="converted" if served.how == "float32" else "quantized",
             parents=[parent(version)],
             solution=target_solution(job, rows),
             data=data,
             facts=facts,
-            extras=partial(write_serving_files, job=job, rows=rows, flatbuffer=flatbuffer, probabilities=probabilities),
+            extras=files,
         )
+
+
+def _given_up(way: Conversion, before: float) -> str:
+    if way.flatbuffer is None:
+        return f"{way.how} can't be made: {way.trouble}"
+    return f"{way.how} undone: accuracy fell from {before:.4f} to {way.accuracy:.4f}"
 
 
 @stage_task

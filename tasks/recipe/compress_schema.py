@@ -51,7 +51,13 @@ class Quantize(Section):
         "weight_only_int8, weight_only_int4: small weights, float arithmetic; float16; float32.",
     )
     calibration_rows: int = Field(200, ge=1, description="Rows of the calibration set, taken from the training split.")
-    max_drop: Fraction = Field(0.01, description="Largest loss of validation accuracy; beyond it float32 is served instead.")
+    max_drop: Fraction = Field(
+        0.01, description="Largest loss of validation accuracy; beyond it the remedies below are tried, then float32 is served."
+    )
+    aware_epochs: int = Field(0, ge=0, description="Where int8 loses too much: epochs of quantization-aware training; 0: none.")
+    keep_float: int = Field(
+        0, ge=0, description="Where int8 loses too much: how many of the layers that it hurts most stay in float32."
+    )
 
 
 class Budget(Section):

@@ -1,0 +1,230 @@
+"""What channel pruning gives: LiteRT latency of networks rebuilt smaller, and what accuracy that costs.
+
+    BEQUEST_TRIAL_DATA=FOLDER make bench NAME=channel_pruning
+
+The folder holds `mnist.npz`, `cifar_catdog.parquet` and `models/mobilenet_2_5_224_tf_no_top.h5` (MobileNet v1, alpha 0.25,
+ImageNet, without its top). Latencies are one row's on one thread, float32; the original and the rebuilt network take turns,
+and the minimum of each counts. Trained weights are those of the epoch with the lowest loss on validation rows, which are
+taken from the training rows; the test rows are read once for each network reported.
+
+- LeNet-5 (Caffe's: 20 and 50 filters of 5x5, 500 units): trained, then 50 % or 75 % of the channels of each layer taken
+  away by the norm of their filters, and trained on. One seed, since training takes minutes.
+- MobileNet on pictures of 32 px, made 96 px wide within the network that is trained and served: a new head, then all layers;
+  then pruned in rounds by Taylor scores, each followed by a pass of training on the labels and the unpruned network's word,
+  and trained on like this. `mobilenet_speedup` is that of the network from 96 px on, `mobilenet_served_speedup` that of the
+  whole, resizing included; `mobilenet_drop_points` is test accuracy lost, in points of a hundred.
+
+Training uses oneDNN's kernels, TensorFlow's default, which the product turns off: weights, and so accuracies, may differ a
+little from run to run.
+"""
+
+import io
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # before tasks, which turns it off
+
+import numpy as np
+import pandas as pd
+from _record import record
+from PIL import Image
+
+from tasks.methods.backend import keras
+from tasks.methods.distillation.distil import DistilSettings, distil
+from tasks.methods.distillation.teachers import Taught, Teachers
+from tasks.methods.litert import LiteRunner
+from tasks.methods.networks.fit import FitSettings, fit, predict
+from tasks.methods.networks.surgery import adapt_input, new_head
+from tasks.methods.pruning.channel_taylor import taylor
+from tasks.methods.pruning.channels import prune_channels
+from tasks.methods.quantization.convert import convert
+
+SEEDS = (0,)
+LENET = FitSettings(epochs=3, batch_size=128, learning_rate=2e-3, schedule="cosine")
+HEAD = FitSettings(epochs=1, batch_size=128, learning_rate=3e-3, trainable="head")
+WHOLE = FitSettings(epochs=6, batch_size=64, learning_rate=1e-3, schedule="cosine")
+KEPT = {  # channels: an even thinning, but for the last layer, which costs little time and feeds the head
+    **{"conv1": 4, "conv_pw_1": 8, "conv_pw_2": 12, "conv_pw_3": 12, "conv_pw_4": 24, "conv_pw_5": 24},
+    **{f"conv_pw_{number}": 48 for number in range(6, 12)},
+    "conv_pw_12": 96,
+    "conv_pw_13": 192,
+}
+ROUNDS = 5
+BETWEEN = FitSettings(epochs=1, batch_size=64, learning_rate=5e-4)
+AFTER = FitSettings(epochs=6, batch_size=64, learning_rate=1e-3, schedule="cosine")
+WORD = DistilSettings(temperature=2.0, alpha=0.7)
+TURNS = 5000
+
+Rows = tuple[np.ndarray, np.ndarray]
+Split = tuple[Rows, Rows, Rows]
+
+
+def folder() -> Path:
+    """Where the data lie."""
+    named = os.environ.get("BEQUEST_TRIAL_DATA")
+    if not named or not (Path(named) / "mnist.npz").is_file():
+        sys.exit(
+            "Set BEQUEST_TRIAL_DATA to the folder with mnist.npz, cifar_catdog.parquet and models/. Received: " + repr(named)
+        )
+    return Path(named)
+
+
+def mnist(path: Path) -> Split:
+    """Training rows but the last 5,000, which validate, and the test rows; pixels in [0, 1]."""
+    data = np.load(path)
+    x, seen = ((data[name] / np.float32(255))[..., np.newaxis] for name in ("x_train", "x_test"))
+    y = data["y_train"].astype(np.int64)
+    return (x[:-5000], y[:-5000]), (x[-5000:], y[-5000:]), (seen, data["y_test"].astype(np.int64))
+
+
+def cats_and_dogs(path: Path) -> Split:
+    """Training rows but the last 2,000, which validate, and the test rows; pixels as MobileNet takes them, in [-1, 1]."""
+    table = pd.read_parquet(path)
+    x = np.stack([np.asarray(Image.open(io.BytesIO(each)).convert("RGB")) for each in table["image"]])
+    x, y = x / np.float32(127.5) - 1, table["label"].to_numpy(np.int64)
+    known = (table["split"] == "train").to_numpy()
+    return (x[known][:-2000], y[known][:-2000]), (x[known][-2000:], y[known][-2000:]), (x[~known], y[~known])
+
+
+def lenet_5(seed: int) -> keras.Model:
+    """Caffe's LeNet-5, its weights determined by the seed."""
+    keras.utils.set_random_seed(seed)
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            layers.Conv2D(20, 5, input_shape=(28, 28, 1)),
+            layers.MaxPooling2D(),
+            layers.Conv2D(50, 5),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(500, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
+def minima_ms(models: list[keras.Model], row: np.ndarray) -> list[float]:
+    """Shortest time of one row through each network, which take turns."""
+    runners = [LiteRunner(convert(model, "float32")) for model in models]
+    times = np.empty((TURNS, len(runners)))
+    for turn in range(TURNS):
+        for index, runner in enumerate(runners):
+            start = time.perf_counter_ns()
+            runner.run(row)
+            times[turn, index] = time.perf_counter_ns() - start
+    found: list[float] = (times.min(axis=0) / 1e6).tolist()
+    return found
+
+
+def accuracy(model: keras.Model, rows: Rows) -> float:
+    """Fraction of rows whose class is found."""
+    return float((predict(model, rows[0]).argmax(axis=1) == rows[1]).mean())
+
+
+def flip(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Every second picture mirrored."""
+    return np.where(rng.random((len(x), 1, 1, 1)) < 0.5, x[:, :, ::-1], x)
+
+
+def lenet(rows: Split) -> dict[str, Any]:
+    """Speed and errors of LeNet-5 at a half and a quarter of its channels."""
+    train, validation, test = rows
+    found: dict[str, list[float]] = {}
+    for seed in SEEDS:
+        model = lenet_5(seed)
+        fit(model, train, validation, LENET)
+        halved, quartered = (prune_channels(model, fraction) for fraction in (0.5, 0.75))
+        for smaller in (halved, quartered):
+            fit(smaller, train, validation, LENET)
+        whole_ms, half_ms, quarter_ms = minima_ms([model, halved, quartered], test[0][:1])
+        figures = {
+            "ms": whole_ms,
+            "speedup_50": whole_ms / half_ms,
+            "speedup_75": whole_ms / quarter_ms,
+            "error_pct": 100 * (1 - accuracy(model, test)),
+            "error_pct_50": 100 * (1 - accuracy(halved, test)),
+            "error_pct_75": 100 * (1 - accuracy(quartered, test)),
+        }
+        print(seed, figures, flush=True)
+        for name, value in figures.items():
+            found.setdefault(name, []).append(value)
+    return _means("lenet_5", found)
+
+
+def thinned(model: keras.Model, whole: keras.Model, share: float, score: Any = "l2") -> keras.Model:
+    """`model` on its way to `KEPT`: of n channels in `whole`, n * (kept / n) ** share are left."""
+    fractions = {}
+    for name, kept in KEPT.items():
+        first, now = (each.get_layer(name).filters for each in (whole, model))
+        fractions[name] = 1 - round(first * (kept / first) ** share) / now
+    return prune_channels(model, fractions, score=score)
+
+
+def mobilenet(rows: Split, weights: Path) -> dict[str, Any]:
+    """Speed and accuracy of MobileNet after rounds of pruning."""
+    train, validation, test = rows
+    base = keras.applications.MobileNet((96, 96, 3), alpha=0.25, include_top=False, pooling="avg", weights=str(weights))
+    whole = new_head(base, 3, seed=0)
+    model = adapt_input(whole, (32, 32, 3))
+    for settings in (HEAD, WHOLE):
+        print("whole", fit(model, train, validation, settings, augment=flip).validation_accuracy, flush=True)
+    both = np.concatenate([train[0], train[0][:, :, ::-1]]), np.tile(train[1], 2)  # as they are, and mirrored
+    taught = Teachers([model])(both[0])
+    smaller = model
+    for number in range(1, ROUNDS + 1):
+        smaller = thinned(smaller, whole, number / ROUNDS, taylor(smaller, train, seed=number))
+        part = slice(number % 2, None, 2)
+        said = Taught(taught.probabilities[part])
+        history = distil(smaller, said, (both[0][part], both[1][part]), validation, BETWEEN, WORD)
+        print("round", number, smaller.count_params(), history.validation_accuracy, flush=True)
+    print("after", distil(smaller, taught, both, validation, AFTER, WORD).validation_accuracy, flush=True)
+    thin = thinned(whole, whole, 1.0)
+    whole.set_weights(model.get_weights())
+    thin.set_weights(smaller.get_weights())
+    whole_ms, thin_ms = minima_ms([whole, thin], np.zeros((1, 96, 96, 3), np.float32))
+    served_ms, served_thin_ms = minima_ms([model, smaller], test[0][:1])
+    before, after = accuracy(model, test), accuracy(smaller, test)
+    return {
+        "mobilenet_speedup": round(whole_ms / thin_ms, 2),
+        "mobilenet_drop_points": round(100 * (before - after), 2),
+        "mobilenet_served_speedup": round(served_ms / served_thin_ms, 2),
+        "mobilenet_ms": round(whole_ms, 4),
+        "mobilenet_pruned_ms": round(thin_ms, 4),
+        "mobilenet_accuracy": round(before, 4),
+        "mobilenet_pruned_accuracy": round(after, 4),
+        "mobilenet_parameters": model.count_params(),
+        "mobilenet_pruned_parameters": smaller.count_params(),
+    }
+
+
+def _means(prefix: str, found: dict[str, list[float]]) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    for name, values in found.items():
+        figures[f"{prefix}_{name}"] = round(float(np.mean(values)), 4)
+        figures[f"{prefix}_{name}_by_seed"] = [round(value, 4) for value in values]
+    return figures
+
+
+def main() -> None:
+    """Measures and writes the results."""
+    data = folder()
+    start = time.process_time()
+    figures = lenet(mnist(data / "mnist.npz"))
+    weights = data / "models" / "mobilenet_2_5_224_tf_no_top.h5"
+    figures |= mobilenet(cats_and_dogs(data / "cifar_catdog.parquet"), weights)
+    figures["cpu_s"] = round(time.process_time() - start)
+    record(
+        "channel_pruning",
+        figures,
+        ("tensorflow", "ai-edge-litert"),
+        data="MNIST; CIFAR-10's cats, dogs and others (15,000 + 3,000 rows); MobileNet v1 0.25 of ImageNet",
+        seeds={"lenet_5": list(SEEDS), "mobilenet": [0]},
+        split="validation: the last 5,000 (MNIST) and 2,000 training rows; test rows read once for each network",
+    )
+
+
+if __name__ == "__main__":
+    main()
