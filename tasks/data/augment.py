@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.recipe.schema import Augment
+from tasks.recipe.data_schema import Augment
 
 
 def augment(x: np.ndarray, config: Augment, rng: np.random.Generator) -> np.ndarray:

@@ -24,7 +24,7 @@ from tasks.data.readers.request import Request
 from tasks.data.readers.source import BUNDLED
 from tasks.data.values import as_number
 from tasks.data.wording import listed, nearest
-from tasks.recipe.schema import Image
+from tasks.recipe.data_schema import Image
 
 
 @dataclass(frozen=True)

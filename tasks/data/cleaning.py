@@ -7,7 +7,7 @@ from model_registry.errors import InputError
 from tasks.data.columns import Kind
 from tasks.data.rawtable import RawTable, located
 from tasks.data.wording import counted
-from tasks.recipe.schema import Missing, Preprocess
+from tasks.recipe.data_schema import Missing, Preprocess
 
 
 def first_of_each(row_hash: np.ndarray) -> np.ndarray:

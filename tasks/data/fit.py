@@ -10,7 +10,7 @@ from tasks.data.columns import Kind
 from tasks.data.contract_profile import MAX_CATEGORIES
 from tasks.data.transform import FORMAT, FORMAT_VERSION, SCALE_SLACK
 from tasks.data.wording import listed
-from tasks.recipe.schema import Preprocess
+from tasks.recipe.data_schema import Preprocess
 
 Fences = dict[str, tuple[float, float] | None]
 

@@ -7,7 +7,7 @@ import numpy as np
 from model_registry.errors import InputError
 from tasks.data.marks import NEW, TEST, TRAIN, VALIDATION
 from tasks.data.wording import counted, listed
-from tasks.recipe.schema import Split
+from tasks.recipe.data_schema import Split
 
 SPLITS = ("train", "validation", "test")
 

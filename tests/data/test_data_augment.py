@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tasks.data.augment import augment
-from tasks.recipe.schema import Augment
+from tasks.recipe.data_schema import Augment
 
 
 def pictures(n=8, size=9, channels=1):

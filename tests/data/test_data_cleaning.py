@@ -5,7 +5,7 @@ import pytest
 from model_registry.errors import InputError
 from tasks.data.cleaning import complete_rows, conflicts, fences_of, kept_of_duplicates, outlying_rows, refuse_gaps
 from tasks.data.rawtable import RawTable
-from tasks.recipe.schema import Missing, Preprocess
+from tasks.recipe.data_schema import Missing, Preprocess
 
 HASHES = np.array([7, 5, 7, 9, 5], dtype=np.uint64)
 KINDS = {"n": "numeric", "c": "categorical"}

@@ -7,7 +7,7 @@ import pytest
 from model_registry.errors import InputError
 from tasks.data.fit import fit_pictures, fit_table, fitted_scale, largest_pixel
 from tasks.data.transform import transform
-from tasks.recipe.schema import Preprocess
+from tasks.recipe.data_schema import Preprocess
 
 
 def options(**sections):

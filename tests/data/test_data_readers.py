@@ -8,7 +8,7 @@ from PIL import Image as Picture
 from model_registry.errors import InputError
 from tasks.data.readers import read
 from tasks.data.readers.dispatch import share
-from tasks.recipe.schema import Data, Rows
+from tasks.recipe.data_schema import Data, Rows
 
 TABLE = "age,job,label\n30,cook,a\n40,clerk,b\n50,,a\n"
 

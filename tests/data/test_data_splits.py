@@ -4,7 +4,7 @@ import pytest
 from model_registry.errors import InputError
 from tasks.data.marks import NEW, parsed
 from tasks.data.splits import assign, check_splits
-from tasks.recipe.schema import Split
+from tasks.recipe.data_schema import Split
 
 
 def split_of(labels, strategy="stratified", *, marks=None, held=None, hashes=None, seed=0, **options):

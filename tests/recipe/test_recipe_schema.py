@@ -2,8 +2,9 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.recipe.compress_schema import Compress, OneMode
+from tasks.recipe.data_schema import Data, Image
 from tasks.recipe.kinds import COST_METRICS, metric_names
-from tasks.recipe.schema import Data, Gate, Image, Inherit, Recipe
+from tasks.recipe.schema import Gate, Inherit, Recipe
 
 
 @pytest.mark.parametrize("uri", ["models:/digits@production", "models:/digits/3", "models:/a.b-c_d@staging"])

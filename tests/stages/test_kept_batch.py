@@ -9,7 +9,7 @@ from model_registry.errors import InputError
 from tasks.data.digest import content_digest
 from tasks.data.readers import read
 from tasks.kept_batch import batch_key, keep_batch
-from tasks.recipe.schema import Data
+from tasks.recipe.data_schema import Data
 
 
 def kept(path: Path, version, target: str | None = None) -> Path:

@@ -14,7 +14,7 @@ from tasks.data.readers.npz_file import read_npz
 from tasks.data.readers.parquet_file import read_parquet
 from tasks.data.readers.request import Request, request_for
 from tasks.data.readers.source import locate
-from tasks.recipe.schema import Data, Rows
+from tasks.recipe.data_schema import Data, Rows
 
 READERS = {"csv": read_csv, "parquet": read_parquet, "npz": read_npz, "folder": read_folder, "bundled": read_bundled}
 

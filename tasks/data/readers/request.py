@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tasks.recipe.schema import Data, Image
+from tasks.recipe.data_schema import Data, Image
 
 
 @dataclass(frozen=True)
