@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from model_registry.errors import BequestError, InputError
+from model_registry.gates import Verdict
 from model_registry.reference import DataRef, ModelRef
 from tasks import progress
+from tasks.contest import INCOMPARABLE
 from tasks.data.dataset import DataSet
 from tasks.derive import opened
 from tasks.stage import Job, stage_key, stage_of
@@ -82,7 +84,9 @@ class Loop:
 
 
 def _check(result: Any) -> None:
-    """Raises where what a kept result points at is gone or was changed."""
+    """Raises where what a kept result points at is gone or was changed, or could not be settled when it was made."""
+    if isinstance(result, Verdict) and any(rule.metric == INCOMPARABLE for rule in result.rules):
+        raise BequestError("the champion could not be compared with; it may have been mended since")
     if isinstance(result, ModelRef):
         opened(result)
     elif isinstance(result, DataRef):

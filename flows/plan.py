@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_registry import artifacts, versions
-from model_registry.errors import InputError
+from model_registry import artifacts, stages, versions
+from model_registry.errors import BequestError, InputError
 from model_registry.versions import Version
+from tasks.data.contract import profiled_on
+from tasks.data.digest import source_digest
 from tasks.recipe.inherit import merge
 from tasks.recipe.load import LoadedRecipe, load, parse
 from tasks.recipe.paths import anchored
@@ -23,7 +25,8 @@ class Plan:
         base: Folder of the recipe's file.
         ancestors: The versions named in it, in order; empty with `auto` until the registry has ranked its candidates.
         inherited_keys: Dotted keys that came from the first ancestor's recipe.
-        contract: The data contract handed down, where the first ancestor is a version of the same model.
+        contract: The data contract to hold to: of the first ancestor where it is a version of the same model, else of the
+            version in production.
     """
 
     recipe: Recipe
@@ -65,7 +68,32 @@ def plan(path: Path, *, prepare: Callable[[Path], object]) -> Plan:
         # Another project's contract lists other classes and columns; only a version of the same model hands its own down.
         if ancestors[0].name == stated.get("name"):
             contract = solution.contract
-    return Plan(parse(stated, origin=str(path)), loaded.base, ancestors, tuple(inherited_keys), contract)
+    recipe = parse(stated, origin=str(path))
+    return Plan(recipe, loaded.base, ancestors, tuple(inherited_keys), contract or _reigning_contract(recipe, loaded.base))
+
+
+def _reigning_contract(recipe: Recipe, base: Path) -> dict | None:
+    """The contract of the version in production, for a recipe that reads its rows alike but from other data.
+
+    None on the very data that it was profiled on, where there is nothing to enforce; for a recipe that takes other columns
+    or classes, which means another contract; and for one that names its own.
+    """
+    champion = stages.champion(recipe.name) if recipe.preprocess.contract.path is None else None
+    if champion is None:
+        return None
+    try:
+        solution = Solution.read(artifacts.fetch(champion))
+    except BequestError:
+        return None  # a damaged one is told where it is compared with
+    if solution.recipe is None or solution.contract is None:
+        return None
+    if _form(Recipe.model_validate(solution.recipe)) != _form(recipe):
+        return None
+    return None if profiled_on(solution.contract) == source_digest(recipe, base) else solution.contract
+
+
+def _form(recipe: Recipe) -> dict:
+    return recipe.data.model_dump(mode="json", exclude={"source", "rows", "append"})
 
 
 def _ancestors(loaded: LoadedRecipe, prepare: Callable[[Path], object]) -> list[Version]:

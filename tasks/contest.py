@@ -21,6 +21,8 @@ from tasks.methods import metrics as measures
 from tasks.recipe.schema import Champion
 from tasks.stage import Job
 
+INCOMPARABLE = "champion_comparable"  # the gate's line where the champion could not be asked
+
 
 @dataclass(frozen=True)
 class Contest:
@@ -61,7 +63,7 @@ def against(job: Job, rule: Champion, champion: ModelRef, rows: DataSet, test: S
         reigning = Bundle.open(folder / BUNDLE)
         probabilities = reigning.predict(as_columns(test.raw))
     except (InputError, IntegrityError) as error:
-        failed = measures.Rule(rule.rule, "champion_comparable", 0.0, 1.0, False)
+        failed = measures.Rule(rule.rule, INCOMPARABLE, 0.0, 1.0, False)
         return Contest(rules=[failed], note=f"{champion.uri} can't be compared with: {error} {skip}.")
     unseen, note = unseen_rows(version, rows, test)
     if not unseen.any():

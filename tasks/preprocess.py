@@ -9,6 +9,7 @@ from model_registry.errors import IntegrityError
 from model_registry.reference import DataRef
 from model_registry.store import ensure
 from tasks import progress
+from tasks.data.card import DataCard
 from tasks.data.dataset import DataSet
 from tasks.data.prepare import prepare
 from tasks.stage import Job, stage_task
@@ -38,7 +39,7 @@ def prepare_data(job: Job, base: str, contract: dict | None, held: list[str], un
                 f"rows that {', '.join(unknown)} learned from cannot be told, their data sets are not here: "
                 "some may be in validation or test"
             )
-        notes = [*dict.fromkeys(doubts), *card.notes]
+        notes = [*_losses(card, Path(ref.uri)), *dict.fromkeys(doubts), *card.notes]
         run.reads(card, context="training")
         run.metrics(
             {
@@ -58,7 +59,9 @@ def prepare_data(job: Job, base: str, contract: dict | None, held: list[str], un
             more = [f"and {len(notes) - MOST_NOTES} more in notes.txt of its run"] if len(notes) > MOST_NOTES else []
             run.tags({"bequest.outcome": "; ".join([*notes[:MOST_NOTES], *more])})
             run.text("notes.txt", "\n".join(notes))
-    progress.report("preprocess", card.name, 1, 1, f"{sum(sum(c.values()) for c in card.counts.values())} rows")
+    rows = f"{sum(sum(counts.values()) for counts in card.counts.values())} rows"
+    quarantined = f", {card.rows_quarantined} quarantined" if card.rows_quarantined else ""
+    progress.report("preprocess", card.name, 1, 1, f"{rows}{quarantined}")
     return ref
 
 
@@ -76,6 +79,18 @@ def _prepared(
         return made(anew="preprocess" in job.refreshed)
     except IntegrityError:
         return made(anew=True)
+
+
+def _losses(card: DataCard, folder: Path) -> list[str]:
+    """Which of the rows read are not used, and where they can be looked at."""
+    lost = []
+    if card.rows_quarantined:
+        lost.append(f"{card.rows_quarantined} of {card.rows_read} rows are quarantined, see {folder / 'quarantine.csv'}")
+    if card.rows_duplicate:
+        lost.append(f"{card.rows_duplicate} rows are left out as duplicates")
+    if card.rows_dropped:
+        lost.append(f"{card.rows_dropped} rows are left out by the policies on gaps and outliers")
+    return lost
 
 
 def _flat(section: dict, prefix: str = "") -> dict[str, str]:

@@ -10,7 +10,18 @@ from tasks.data.contract_gx import Config, validate
 from tasks.data.contract_profile import Form, profile
 from tasks.data.contract_result import ContractResult, Failure, failure_of, identity
 
-__all__ = ["ContractResult", "Failure", "Form", "enforce", "kinds_in", "profile", "scale_in", "with_scale"]
+__all__ = [
+    "ContractResult",
+    "Failure",
+    "Form",
+    "enforce",
+    "kinds_in",
+    "profile",
+    "profiled_on",
+    "scale_in",
+    "with_scale",
+    "with_source",
+]
 
 COLUMNS = ("expect_column_to_exist", "expect_table_columns_to_match_set")
 TYPES = ("expect_column_values_to_be_in_type_list", "expect_column_values_to_be_of_type")
@@ -66,6 +77,18 @@ def scale_in(suite: dict[str, Any]) -> float | None:
     """Largest pixel value that the rows under this suite were scaled by, as far as it says."""
     scale = (suite.get("meta") or {}).get("bequest", {}).get("pixel_max")
     return None if scale is None else float(scale)
+
+
+def profiled_on(suite: dict[str, Any]) -> str | None:
+    """Digest of the source that the suite was profiled on; None for one that people wrote."""
+    digest = (suite.get("meta") or {}).get("bequest", {}).get("profiled_on")
+    return None if digest is None else str(digest)
+
+
+def with_source(suite: dict[str, Any], digest: str) -> dict[str, Any]:
+    """A profiled suite, with the digest of the source it was profiled on."""
+    meta = suite["meta"]
+    return {**suite, "meta": {**meta, "bequest": {**meta["bequest"], "profiled_on": digest}}}
 
 
 def with_scale(suite: dict[str, Any], pixel_max: float) -> dict[str, Any]:

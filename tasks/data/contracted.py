@@ -12,8 +12,9 @@ import pandas as pd
 from model_registry.errors import InputError
 from tasks.data.cleaning import filled_kinds, refuse_gaps
 from tasks.data.columns import Kind, kinds_of, normalised
-from tasks.data.contract import ContractResult, Failure, Form, enforce, kinds_in, profile, scale_in
+from tasks.data.contract import ContractResult, Failure, Form, enforce, kinds_in, profile, profiled_on, scale_in, with_source
 from tasks.data.contract_suite import Heir, completed, inherited, load_suite
+from tasks.data.digest import source_digest
 from tasks.data.facts import picture_facts
 from tasks.data.fit import largest_pixel
 from tasks.data.quarantine import quarantined
@@ -110,7 +111,7 @@ def _suite(
     if contract.path is not None:
         return completed(load_suite(base, contract.path), seen, form), []
     if inherited_contract is None:
-        return profile(seen, form), []
+        return with_source(profile(seen, form), source_digest(recipe, base)), []
     left_out = [*data.drop, *([recipe.preprocess.split.column] if recipe.preprocess.split.column else [])]
     heir = Heir(
         left_out=left_out,
@@ -120,7 +121,9 @@ def _suite(
         max_failing=contract.max_failing,
         filled=filled_kinds(recipe.preprocess.missing),
     )
-    return inherited(inherited_contract, seen, form, heir)
+    suite, notes = inherited(inherited_contract, seen, form, heir)
+    origin = profiled_on(inherited_contract)
+    return (with_source(suite, origin) if origin else suite), notes
 
 
 def _stopped(table: RawTable, result: ContractResult, broken: Mapping[int, str], share: float, limit: float, path: Path) -> str:
