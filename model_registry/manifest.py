@@ -38,7 +38,11 @@ def verify(folder: Path, sha256: str, *, what: str) -> None:
     Raises:
         IntegrityError: A file is missing, or its bytes are not those that were registered.
     """
-    remedy = "Restore the file from a backup, or make the version again by repeating the run that made it."
+    remedy = (
+        "Restore the file from a backup. Where there is none, repeat the run that made the version; but if it is in "
+        f"production, no heir can be compared with it: `bequest rollback {what.partition('/')[0]}` first, or run the recipe "
+        "with `evaluate.gate.champion: null`."
+    )
     path = folder / NAME
     if not path.is_file():
         raise IntegrityError(f"{what}: {path} is missing. {remedy}")

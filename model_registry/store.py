@@ -1,6 +1,7 @@
 """The MLflow store: made once, spoken to through one client, its faults told in plain words."""
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -12,14 +13,23 @@ from mlflow.exceptions import MlflowException
 from requests.exceptions import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
-from model_registry.errors import StoreError
+from model_registry.errors import InputError, StoreError
 from model_registry.workspace import Workspace, activate, current
 
-# Migration notes of a fresh store tell the user nothing to act on, and `plain_errors` tells a fault once, without the SQL.
-for noisy in ("mlflow.store.db.utils", "mlflow.store.model_registry.sqlalchemy_store", "alembic"):
+# Migration notes of a fresh store tell the user nothing to act on, and `plain_errors` tells a fault once, without the SQL
+# and without each time it was tried.
+for noisy in (
+    "mlflow.store.db.utils",
+    "mlflow.store.model_registry.sqlalchemy_store",
+    "alembic",
+    "urllib3.connectionpool",
+):
     logging.getLogger(noisy).setLevel(logging.CRITICAL)
 
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "INVALID_PARAMETER_VALUE")
+# What MLflow says of an address that names no store of a kind it (still) keeps a registry in.
+_NO_STORE = ("unsupported URI", "filesystem tracking backend")
+_BEFORE_CAUSE = re.compile(r"\[(?:Errno|SSL:) ?-?\w+\] |\): |>, |Error\(")
 
 
 def absent(error: MlflowException) -> bool:
@@ -35,6 +45,10 @@ def plain_errors(doing: str) -> Iterator[None]:
         doing: What was being done, for the message, e.g. "registering digits".
 
     A `StoreError` from within passes as it is. So does a FileNotFoundError: it is about the caller's files.
+
+    Raises:
+        StoreError: The store failed.
+        InputError: MLFLOW_TRACKING_URI names no store.
     """
     try:
         yield
@@ -42,7 +56,12 @@ def plain_errors(doing: str) -> Iterator[None]:
         raise
     except (MlflowException, SQLAlchemyError, OSError) as error:  # a RequestException is an OSError
         text = str(error) or type(error).__name__
-        uri = current().tracking_uri
+        uri = re.sub(r"(?<=://)[^/]*@", "", current().tracking_uri)  # without a password
+        if any(sign in text for sign in _NO_STORE):
+            raise InputError(
+                f"MLFLOW_TRACKING_URI: expected sqlite:///FILE, or http(s)://HOST[:PORT] of an MLflow server. "
+                f"Received: {uri!r}. Correct it, or unset it to have a store in this workspace."
+            ) from error
         if "database is locked" in text:
             remedy = "Another process holds it. Wait or stop that process (`bequest doctor` names it), then repeat the command."
         elif any(sign in text for sign in ("No space left", "disk is full", "Disk quota")):
@@ -57,7 +76,16 @@ def plain_errors(doing: str) -> Iterator[None]:
             remedy = "`bequest doctor` says what is wrong with it. Nothing was registered."
         else:
             remedy = "Nothing was registered; repeat the command once the cause is mended."
-        raise StoreError(f"The MLflow store {uri} failed while {doing}: {text.splitlines()[0]}. {remedy}") from error
+        raise StoreError(f"The MLflow store {uri} failed while {doing}: {_cause(text)}. {remedy}") from error
+
+
+def _cause(text: str) -> str:
+    """The first line of an error; where urllib3 gave up, the cause alone, without the request and its parameters."""
+    _, _, caused = text.partition("Max retries exceeded")[2].partition("Caused by ")
+    if not caused:
+        return text.splitlines()[0].rstrip(".")
+    told = _BEFORE_CAUSE.split(caused)[-1].split(" (")[0].strip("\"'). ")
+    return told[:1].lower() + told[1:]
 
 
 @lru_cache(maxsize=4)

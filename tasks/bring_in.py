@@ -18,8 +18,20 @@ from tasks.tracking import lone_run
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
+def kept(version: Version, *, source: str, licence: str) -> str:
+    """What a version that stood already keeps of its own, other than what was asked for; empty where nothing differs."""
+    asked = {"source": source, "licence": licence}
+    own = {key: str(version.facts.get(key) or "not stated") for key in asked}
+    if all(not value or value == own[key] for key, value in asked.items()):
+        return ""
+    return (
+        f"{version.label} was brought in from the same file before and keeps what it records: "
+        f"source {own['source']}, licence {own['licence']}. To record others, import the file under another name."
+    )
+
+
 def bring_in(path: Path, name: str, *, source: str = "", licence: str = "") -> Version:
-    """Registers an outside model.
+    """Registers an outside model; a file brought in under this name before gives the version that stands.
 
     Args:
         path: A tf_keras model file.

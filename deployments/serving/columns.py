@@ -16,6 +16,8 @@ MISSING = frozenset(
         *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
     )
 )
+# Cells that `pandas.read_csv` reads as booleans: 1 and 0 to a column of numbers, as the preprocessing takes JSON's.
+_BOOLEANS = {"true": 1.0, "false": 0.0}
 Types = Mapping[str, str]  # column -> "double" | "string", in the bundle's order
 
 
@@ -74,8 +76,18 @@ def csv_rows(body: bytes) -> tuple[list[str], list[list[str]]]:
 
 
 def from_csv(types: Types, names: list[str], rows: list[list[str]]) -> dict[str, np.ndarray]:
-    """CSV cells: text that the preprocessing reads as numbers where it needs them; empty, NA and the like are missing."""
-    return from_rows(types, names, [[None if cell in MISSING else cell for cell in row] for row in rows])
+    """CSV cells: text that the preprocessing reads as numbers where it needs them; empty, NA and the like are missing.
+
+    True and False in a column of numbers are 1 and 0; in a column of text they stay text.
+    """
+    numeric = {place for place, name in enumerate(names) if types.get(name) == "double"}
+    return from_rows(types, names, [[_cell(cell, place in numeric) for place, cell in enumerate(row)] for row in rows])
+
+
+def _cell(text: str, numeric: bool) -> str | float | None:
+    if text in MISSING:
+        return None
+    return _BOOLEANS.get(text.lower(), text) if numeric else text
 
 
 def _check_names(types: Types, given: Mapping[str, Any]) -> None:

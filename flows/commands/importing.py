@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from flows.console import out, print_json, user_errors
+from flows.console import err, out, print_json, user_errors
 
 
 def register(app: typer.Typer) -> None:
@@ -32,8 +32,11 @@ def bring_in(
 
     prepare_process()
     from tasks.bring_in import bring_in as register_outside
+    from tasks.bring_in import kept
 
     version = register_outside(path, name, source=source, licence=licence)
+    if note := kept(version, source=source, licence=licence):
+        err.print(f"[yellow]note:[/] {escape(note)}", highlight=False, soft_wrap=True)
     if json:
         print_json(version.model_dump(mode="json"))
     else:

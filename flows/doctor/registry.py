@@ -33,21 +33,28 @@ def _unready(found: "list[Version]") -> list[Check]:
 
 
 def _files(ready: "list[Version]") -> list[Check]:
-    """Whether the files of each version stand. Their bytes are compared when they are used, not here."""
-    gone = [(version, missing) for version in ready if (missing := _missing(version)) is not None]
-    if not gone:
-        return [Check("version files", "ok", f"those of {len(ready)} versions stand")]
-    serving = [version for version, _ in gone if version.aliases]
-    found = ", ".join(f"{version.label}: {path}" for version, path in gone)
-    remedy = "Restore them from a backup, or run the recipe again: stages whose files are gone are repeated."
-    if serving:
-        names = ", ".join(f"`bequest rollback {version.name}`" for version in serving if "production" in version.aliases)
-        remedy += f" Until then: {names}." if names else ""
-    return [Check("version files", "fail" if serving else "warn", f"missing: {found}", remedy)]
+    """Whether the files of each version stand, and whether those of staging and production are what was registered."""
+    faults = [(version, fault) for version in ready if (fault := _fault(version)) is not None]
+    if not faults:
+        compared = f"sha256 compared for the {sum(map(_serves, ready))} in staging or production, the others by presence alone"
+        return [Check("version files", "ok", f"those of {len(ready)} versions stand; {compared}")]
+    serving = [version for version, _ in faults if _serves(version)]
+    found = "; ".join(
+        f"{kind}: {', '.join(f'{version.label}: {path}' for version, (what, path) in faults if what == kind)}"
+        for kind in sorted({kind for _, (kind, _) in faults})
+    )
+    remedy = "Restore them from a backup, or run the recipe again: stages whose files are gone or changed are repeated."
+    names = ", ".join(f"`bequest rollback {version.name}`" for version in serving if "production" in version.aliases)
+    remedy += f" For production, first: {names}." if names else ""
+    return [Check("version files", "fail" if serving else "warn", found, remedy)]
 
 
-def _missing(version: "Version") -> str | None:
-    """The first file of a version that does not stand; a store on another machine is not looked into."""
+def _serves(version: "Version") -> bool:
+    return version.stage in ("Staging", "Production")
+
+
+def _fault(version: "Version") -> tuple[str, Path] | None:
+    """The first file that is missing or changed; a store on another machine is not looked into."""
     from mlflow.utils.file_utils import local_file_uri_to_path
     from mlflow.utils.uri import is_local_uri
 
@@ -61,9 +68,15 @@ def _missing(version: "Version") -> str | None:
     folder = Path(local_file_uri_to_path(location))
     listing = folder / manifest.NAME
     if not listing.is_file():
-        return str(listing)
-    names = json.loads(listing.read_text())["files"]
-    return next((str(folder / name) for name in names if not (folder / name).is_file()), None)
+        return "missing", listing
+    if manifest.sha256_of(listing) != version.sha256:
+        return "changed", listing
+    for name, expected in json.loads(listing.read_text())["files"].items():
+        if not (folder / name).is_file():
+            return "missing", folder / name
+        if _serves(version) and manifest.sha256_of(folder / name) != expected:
+            return "changed", folder / name
+    return None
 
 
 def _moved(names: list[str], repair: bool) -> list[Check]:

@@ -252,3 +252,9 @@ def test_read_resizes_arrays_of_real_numbers(tmp_path):
 def test_read_refuses_table_options_for_pictures(tmp_path):
     with pytest.raises(InputError, match="no columns with pictures"):
         read(data("bundled:digits", drop=["x"]), tmp_path)
+
+
+def test_read_says_so_when_an_npz_is_a_file_of_another_kind(tmp_path):
+    (tmp_path / "rows.npz").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match=r"rows\.npz: expected an \.npz archive.*a file of another kind"):
+        read(Data(source="rows.npz"), tmp_path)

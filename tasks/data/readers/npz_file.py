@@ -46,6 +46,11 @@ def read_npz(path: Path, request: Request) -> RawTable:
 
 def _load(path: Path, name: str) -> dict[str, np.ndarray]:
     """All arrays of the archive."""
+    with path.open("rb") as file:
+        head = file.read(6)
+    # What is neither an archive nor an array, NumPy takes for a pickle.
+    if not head.startswith((b"PK", b"\x93NUMPY", b"\x80")):
+        raise InputError(f"{name}: expected an .npz archive, as np.savez writes it. Received: a file of another kind.")
     try:
         with np.load(path, allow_pickle=False) as archive:
             if not isinstance(archive, np.lib.npyio.NpzFile):
