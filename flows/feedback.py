@@ -162,8 +162,9 @@ def _asked_by_event(request: dict[str, str]) -> bool:
 def _markdown(report: Report) -> str:
     drifted = [feature["name"] for feature in report.features + report.predictions if feature["drifted"]]
     accuracy = "not known" if report.accuracy is None else f"{report.accuracy:.3f}"
+    no_labels = f"\n{report.no_labels}.\n" if report.no_labels else ""
     return (
         f"# {report.version}: {report.decision}\n\n{report.reason}.\n\n| rows | quarantined | accuracy | drifted |\n"
         f"| --- | --- | --- | --- |\n"
-        f"| {report.rows} | {report.quarantined} | {accuracy} | {', '.join(drifted) or 'nothing'} |\n"
+        f"| {report.rows} | {report.quarantined} | {accuracy} | {', '.join(drifted) or 'nothing'} |\n{no_labels}"
     )

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from tasks.data import reference
 from tasks.data.batch import Batch, read_batch
 from tasks.data.raw import as_columns
 from tasks.derive import BUNDLE
+from tasks.feedback_decision import Quarantine, decide
+from tasks.feedback_labels import no_labels
 from tasks.feedback_report import Report
 from tasks.methods import drift, plots
 from tasks.methods import metrics as measures
@@ -31,7 +33,8 @@ def watch_batch(version: Version, data: Path, target: str | None) -> Report:
     """Compares a batch with the reference of the version in production, and decides what to do.
 
     Labels, where the batch has them, speak first: accuracy is compared with the test split's. Drift is told per
-    feature and on the predictions. Nothing is trained here.
+    feature and on the predictions. Where more rows break the contract than the recipe allows, neither is trusted. Nothing is
+    trained here.
 
     Args:
         version: The version that serves.
@@ -48,30 +51,40 @@ def watch_batch(version: Version, data: Path, target: str | None) -> Report:
             f"{version.label} ({version.operation}) carries no reference to compare with. Only a version that a loop converted "
             f"for serving does: put one into production with `bequest run`, or `bequest promote {version.name} VERSION`."
         )
-    config = Recipe.model_validate(solution.recipe).feedback
+    recipe = Recipe.model_validate(solution.recipe)
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
     out = ensure().reports / f"{version.name}-{at}"
     out.mkdir(parents=True, exist_ok=True)
+    quarantine_to = out / "quarantine.csv"
     batch = read_batch(
         data,
         solution.card,
         solution.preprocessing or {},
         solution.contract or {},
-        quarantine_to=out / "quarantine.csv",
+        quarantine_to=quarantine_to,
         target=target,
     )
+    limit = recipe.preprocess.contract.max_failing
+    quarantine = Quarantine(batch.rows_quarantined, batch.rows_quarantined + len(batch.raw), limit, quarantine_to)
     with lone_run(experiment(version.name).experiment_id, "feedback", f"feedback {version.label}") as run:
-        report, found = _compare(version, folder, batch, config)
-        report = report.model_copy(
-            update={"batch": str(data), "at": at, "page": str(out / "report.html"), "run_id": run.run_id}
-        )
+        report, found = _compare(version, folder, batch, quarantine, recipe.feedback)
+        told = {
+            "batch": str(data),
+            "at": at,
+            "page": str(out / "report.html"),
+            "run_id": run.run_id,
+            "no_labels": no_labels(data, solution.card, target) if batch.y is None else "",
+        }
+        report = report.model_copy(update=told)
         (out / "report.json").write_text(report.model_dump_json(indent=1))
         (out / "report.html").write_text(feedback_page.render(report, plots.drift_png(found)))
         _log(run, report, out)
     return report
 
 
-def _compare(version: Version, folder: Path, batch: Batch, config: Feedback) -> tuple[Report, drift.DriftReport]:
+def _compare(
+    version: Version, folder: Path, batch: Batch, quarantine: Quarantine, config: Feedback
+) -> tuple[Report, drift.DriftReport]:
     features, kinds, reference_probabilities = reference.read(folder / reference.FOLDER)
     current, _ = reference.features_of(batch.raw)
     settings = config.drift
@@ -92,7 +105,7 @@ def _compare(version: Version, folder: Path, batch: Batch, config: Feedback) -> 
     drifted = found.drifted or predicted.drifted
     decision, reason = decide(
         labelled=int(batch.labelled.sum()) >= config.min_rows,
-        rows=len(probabilities),
+        quarantine=quarantine,
         drifted=drifted,
         degraded=performance.get("degraded", False),
         config=config,
@@ -102,7 +115,8 @@ def _compare(version: Version, folder: Path, batch: Batch, config: Feedback) -> 
         version=version.label,
         batch_sha256=batch.fingerprint,
         rows=len(probabilities),
-        quarantined=batch.rows_quarantined,
+        quarantined=quarantine.rows,
+        quarantine=str(quarantine.path) if quarantine.rows else "",
         labelled=batch.y is not None,
         features=[asdict(feature) for feature in found.features],
         predictions=[asdict(feature) for feature in predicted.features],
@@ -142,36 +156,6 @@ def _performance(probabilities: np.ndarray, batch: Batch, verdict: gates.Verdict
     fallen = accuracy < expected - config.max_accuracy_drop and p_value <= config.drift.alpha
     degraded = fallen and len(right) >= config.min_rows
     return found | {"accuracy_reference": expected, "accuracy_drop_p_value": p_value, "degraded": degraded}
-
-
-def decide(
-    *, labelled: bool, rows: int, drifted: bool, degraded: bool, config: Feedback
-) -> tuple[Literal["retrain", "label", "none"], str]:
-    """What a batch calls for, and why.
-
-    Args:
-        labelled: Whether the batch has labels: without them there is nothing to retrain on.
-        rows: Rows in the batch.
-        drifted: Whether features or predictions drifted.
-        degraded: Whether accuracy fell.
-        config: The recipe's feedback section.
-    """
-    if rows < config.min_rows:
-        return "none", f"the batch has {rows} rows, feedback.min_rows asks for {config.min_rows}"
-    if degraded and "degradation" in config.retrain_on:
-        return "retrain", "accuracy fell by more than feedback.max_accuracy_drop" + (
-            ", and the data drifted" if drifted else ""
-        )
-    if drifted and labelled and "drift" in config.retrain_on:
-        return "retrain", "the data drifted, and the batch brings labels to learn from"
-    if drifted and not labelled:
-        return (
-            "label",
-            "the data drifted, but the batch has too few labels to measure or retrain on: label it and run feedback again",
-        )
-    if drifted or degraded:
-        return "none", f"{'accuracy fell' if degraded else 'the data drifted'}, but feedback.retrain_on leaves that to people"
-    return "none", "the batch is like the reference"
 
 
 def _log(run: StageRun, report: Report, out: Path) -> None:

@@ -4,7 +4,7 @@ import base64
 
 from jinja2 import Environment
 
-from tasks.feedback_report import Report
+from tasks.feedback_report import Decision, Report
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{{ report.version }}: feedback</title>
@@ -30,7 +30,7 @@ _PAGE = """<!doctype html>
 <td class="n">{{ '%.3f' % report.accuracy_reference if report.accuracy_reference is not none else 'not known' }}</td>
 <td class="n">{{ '%.3g' % report.accuracy_drop_p_value if report.accuracy_drop_p_value is not none else 'n/a' }}</td>
 <td class="{{ 'bad' if report.degraded else 'good' }}">{{ 'degraded' if report.degraded else 'holds' }}</td></tr></table>
-{% else %}<p>The batch has no labels, so accuracy is not known.</p>{% endif %}
+{% else %}<p>{{ report.no_labels or 'no labels, so accuracy is not known' }}.</p>{% endif %}
 <h2>Drift</h2>
 <p>{{ '%.0f' % (100 * report.drifted_share) }} % of the features drifted. P-values are corrected for their number (Holm).</p>
 <img alt="p-values of the features" src="data:image/png;base64,{{ picture }}">
@@ -44,7 +44,12 @@ _PAGE = """<!doctype html>
 {% endfor %}</table>{% endfor %}
 </body></html>
 """
-_HEADLINES = {"retrain": "The loop starts again:", "label": "Labels are needed:", "none": "Nothing is started:"}
+_HEADLINES: dict[Decision, str] = {
+    "data": "The data is broken:",
+    "retrain": "The loop starts again:",
+    "label": "Labels are needed:",
+    "none": "Nothing is started:",
+}
 
 
 def render(report: Report, picture: bytes) -> str:

@@ -4,6 +4,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+Decision = Literal["data", "retrain", "label", "none"]
+"""The batch is broken; the loop starts again; labels are needed; nothing is started."""
+
 
 class Report(BaseModel):
     """What a batch says of the version in production."""
@@ -17,7 +20,9 @@ class Report(BaseModel):
     at: str = ""
     rows: int
     quarantined: int
+    quarantine: str = ""
     labelled: bool
+    no_labels: str = ""
     features: list[dict[str, Any]]
     predictions: list[dict[str, Any]]
     drifted_share: float
@@ -27,7 +32,7 @@ class Report(BaseModel):
     accuracy_reference: float | None = None
     accuracy_drop_p_value: float | None = None
     degraded: bool = False
-    decision: Literal["retrain", "label", "none"]
+    decision: Decision
     reason: str
     page: str = ""
     run_id: str = ""

@@ -35,6 +35,8 @@ def feedback(
 ) -> None:
     """Compare a batch with the production version's reference; on drift or degradation, retrain.
 
+    Where more of its rows break the data contract than the recipe allows, it is reported as broken and nothing is retrained.
+
     Exit code 3 where a retrained version was refused by the gate: production stays as it is.
     """
     watched = show(name, data, target=target, retrain=retrain, quiet=json)
@@ -106,5 +108,8 @@ def _tell(report: "Report", action: str) -> None:
     if report.accuracy is not None:
         known = f", on the test split {report.accuracy_reference:.3f}" if report.accuracy_reference is not None else ""
         out.print(f"accuracy {report.accuracy:.3f}{known}: {'[red]degraded[/]' if report.degraded else '[green]holds[/]'}")
-    out.print(f"[bold]{report.decision}[/]: {escape(report.reason)} · {escape(action)}")
+    elif report.no_labels:
+        out.print(escape(report.no_labels), highlight=False, soft_wrap=True)
+    style = "bold red" if report.decision == "data" else "bold"
+    out.print(f"[{style}]{report.decision}[/]: {escape(report.reason)} · {escape(action)}", soft_wrap=True)
     _tell_page(report.page, out)
