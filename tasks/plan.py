@@ -98,7 +98,8 @@ def _search(job: Job, journal: Journal, folder: Path, rows: DataSet) -> list[Poi
             pass
         if not number and "float32" not in judged:
             raise BequestError(
-                f"{job.name}: LiteRT can't run the trained network. Say `bequest run` on a recipe of another model."
+                f"{job.name}: LiteRT can't run one of the trained network's layers. Inherit from another ancestor, or state "
+                "another model.architecture."
             )
         journal.add(candidate, small, judged)
         search.learn(candidate, [point for point, _ in judged.values()])
