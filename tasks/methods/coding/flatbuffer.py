@@ -3,8 +3,8 @@
 Constants with few different values (pruned, clustered, quantized) are entropy-coded, see `symbols`. What is left (the graph,
 and constants of many different values, their bytes put side by side by significance) goes through LZMA.
 
-`constriction` was chosen over the MPEG standard's own `nncodec`: that one quantizes by itself, so it cannot give back the
-flatbuffer that was judged, and it is built from source against torch; constriction is a wheel of 0.4 MB that needs numpy.
+`constriction` was chosen over the MPEG standard's own `nncodec`: that one asks for numpy < 2, torch and OpenCV (2.1.3), which
+do not go with this product's numpy; constriction is a wheel of 0.4 MB that needs numpy alone.
 """
 
 import lzma
