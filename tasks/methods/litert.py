@@ -48,6 +48,11 @@ class LiteRunner:
         dtype: np.dtype[Any] = np.dtype(self._input["dtype"])
         return dtype
 
+    @property
+    def quantized_input(self) -> bool:
+        """Whether the flatbuffer says how its whole numbers stand for real ones; without, they are indices of something."""
+        return bool(self._input["quantization"][0])
+
     def run(self, x: np.ndarray) -> np.ndarray:
         """Probabilities of every row.
 

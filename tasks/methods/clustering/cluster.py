@@ -2,8 +2,7 @@
 
 import difflib
 import warnings
-from collections.abc import Callable, Mapping
-from math import isfinite
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,10 @@ import numpy as np
 from tasks.methods.backend import keras, tf
 from tasks.methods.clustering.initial import initials
 from tasks.methods.clustering.kmeans import kmeans
+from tasks.methods.networks.best_epoch import OnEpoch, best_epoch
 from tasks.methods.networks.graph import to_functional
-from tasks.methods.networks.loop import Augment, Loop, diverged, reseed
-from tasks.methods.networks.rows import Rows, checked, weights
+from tasks.methods.networks.loop import Augment, Loop, reseed
+from tasks.methods.networks.rows import Rows, checked
 from tasks.methods.pruning.masks import Masks, kernels, overall
 from tasks.methods.quiet import quiet
 
@@ -29,7 +29,7 @@ def cluster(
     seed: int,
     preserve_sparsity: bool = True,
     init: str = "kmeans++",
-    on_epoch: Callable[[int, dict[str, float]], None] | None = None,
+    on_epoch: OnEpoch | None = None,
     augment: Augment | None = None,
 ) -> keras.Model:
     """A copy of `model` with at most `num_clusters` different values in each kernel, its centroids trained.
@@ -68,24 +68,28 @@ def cluster(
             f"Invalid `epochs` or `batch_size`. Expected at least 1. Received: epochs={epochs}, batch_size={batch_size}."
         )
     train, validation = checked("train", train, model), checked("validation", validation, model)
-    result, latest = to_functional(model), to_functional(model)
+    result = to_functional(model)
     wrapped = _wrap(to_functional(model), counts, preserve_sparsity, init, seed)
     reseed(wrapped, seed)
     masks = Masks.of(wrapped) if preserve_sparsity else None  # of the kernels that are not wrapped
-    loop = Loop(wrapped, keras.optimizers.Adam(learning_rate), batch_size, masks)
-    rng, row_weights = np.random.default_rng(seed), weights(train[1], "none")
-    _take_weights(result, wrapped)
-    best_loss = loop.validate(validation)[0]
-    for epoch in range(1, epochs + 1):
-        log = loop.epoch(train, row_weights, validation, rng, augment)
-        if not isfinite(log["loss"] + log["validation_loss"]):
-            raise ValueError(diverged(epoch, log, learning_rate))
-        _take_weights(latest, wrapped)
-        if log["validation_loss"] < best_loss:
-            best_loss = log["validation_loss"]
-            result.set_weights(latest.get_weights())
-        if on_epoch:
-            on_epoch(epoch, {**log, "sparsity": overall(latest)})
+
+    def state() -> list[np.ndarray]:
+        _take_weights(result, wrapped)
+        found: list[np.ndarray] = result.get_weights()
+        return found
+
+    best = best_epoch(
+        Loop(wrapped, keras.optimizers.Adam(learning_rate), batch_size, masks),
+        train,
+        validation,
+        epochs,
+        learning_rate,
+        np.random.default_rng(seed),
+        state,
+        augment=augment,
+        on_epoch=(lambda epoch, log: on_epoch(epoch, {**log, "sparsity": overall(result)})) if on_epoch else None,
+    )
+    result.set_weights(best)
     return result
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from tasks.methods.backend import keras, tf
 from tasks.methods.distillation.objectives import Batch, objectives
 from tasks.methods.distillation.teachers import Taught, Teachers
-from tasks.methods.networks.graph import head_layers
+from tasks.methods.networks.feature_tensors import as_vectors, feature_tensors
 
 
 class DistilLesson:
@@ -42,7 +42,7 @@ class DistilLesson:
         self._forward, self.variables = student, []
         if self._objective.needs_features:
             self._scale, size = _spread_and_size(taught)
-            tensors = _features(student)
+            tensors = feature_tensors(student)
             self._forward = keras.Model(student.inputs, [student.outputs[0], *tensors])
             self.variables = _linear_map(sum(int(tensor.shape[-1]) for tensor in tensors), size, seed)
         self._fixed = self._arrays(taught)
@@ -54,17 +54,17 @@ class DistilLesson:
             return [array[index] for array in self._fixed]
         return self._arrays(self._online(seen, features=self._objective.needs_features))
 
-    def losses(self, x: Any, labels: Any, targets: list[Any]) -> tuple[Any, Any]:
-        """The student's probabilities [b, k] in training mode, and each row's loss [b]; runs inside the compiled loop."""
+    def losses(self, x: Any, labels: Any, targets: list[Any]) -> tuple[Any, Any, Any]:
+        """The student's probabilities [b, k] in training mode, each row's loss [b], and nothing that is added to them."""
         if not self._objective.needs_features:
             probabilities = self._forward(x, training=True)
             batch = Batch(labels, probabilities, targets[0], self._temperature, self._alpha)
-            return probabilities, self._objective(batch)
+            return probabilities, self._objective(batch), 0.0
         probabilities, *tensors = self._forward(x, training=True)
         kernel, bias = self.variables
-        mapped = tf.matmul(tf.concat([_vectors(tensor) for tensor in tensors], axis=1), kernel) + bias
+        mapped = tf.matmul(as_vectors(tensors), kernel) + bias
         batch = Batch(labels, probabilities, targets[0], self._temperature, self._alpha, mapped, targets[1])
-        return probabilities, self._objective(batch)
+        return probabilities, self._objective(batch), 0.0
 
     def _arrays(self, taught: Taught) -> list[np.ndarray]:
         arrays = [np.asarray(taught.probabilities, np.float32)]
@@ -91,25 +91,3 @@ def _spread_and_size(taught: Taught) -> tuple[float, int]:
             f"Received: features of root mean variance {spread}."
         )
     return spread, taught.features.shape[1]
-
-
-def _features(student: keras.Model) -> list[Any]:
-    """What the student's final classifier reads, before any dropout: tensors of its own graph, so one pass gives all."""
-    if any(isinstance(layer, keras.Model) for layer in student.layers):
-        raise ValueError(
-            "Invalid `student`. Expected a flat network where features are matched; flatten it with to_functional first. "
-            f"Received: {student.name!r}, which holds a nested model."
-        )
-    tensors = [layer.input for layer in head_layers(student)]
-    return [_before_dropout(tensor) for tensor in tensors]
-
-
-def _before_dropout(tensor: Any) -> Any:
-    layer = tensor._keras_history.layer
-    return _before_dropout(layer.input) if isinstance(layer, keras.layers.Dropout) else tensor
-
-
-def _vectors(tensor: Any) -> Any:
-    """One vector a row: features of higher rank are averaged over all axes but the last, as `backbone` pools them."""
-    axes = list(range(1, len(tensor.shape) - 1))
-    return tf.reduce_mean(tensor, axis=axes) if axes else tensor

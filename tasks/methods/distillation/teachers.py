@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.methods.backend import keras
+from tasks.methods.distillation.flat_teacher import FlatTeacher
 from tasks.methods.fusion import combine
 from tasks.methods.networks.graph import backbone
 from tasks.methods.networks.predict import predict
@@ -28,16 +29,16 @@ class Teachers:
     """Trained classifiers of the same classes in the same order, and of the same rows; they are never changed.
 
     Args:
-        models: One or more.
+        models: One or more; flatbuffers can teach their probabilities, not their features.
         weights: How much each one's probabilities count, >= 0; scaled to sum 1. Alike where None.
 
     Raises:
         ValueError: No teacher, teachers of different classes or rows, or weights that do not fit.
     """
 
-    def __init__(self, models: Sequence[keras.Model], weights: Sequence[float] | None = None) -> None:
+    def __init__(self, models: Sequence[keras.Model | FlatTeacher], weights: Sequence[float] | None = None) -> None:
         self.models = list(models)
-        shapes = {(tuple(model.inputs[0].shape[1:]), int(model.outputs[0].shape[-1])) for model in self.models}
+        shapes = {_form(model) for model in self.models}
         if len(shapes) != 1:
             raise ValueError(
                 "Invalid `models`. Expected at least one teacher, all for rows of the same shape and the same number of "
@@ -64,11 +65,24 @@ class Teachers:
             their backbones' features side by side, float32 [n, d].
 
         Raises:
-            ValueError: Rows of another shape, or a teacher whose probabilities are not finite.
+            ValueError: Rows of another shape, features of a flatbuffer, or a teacher whose probabilities are not finite.
         """
-        probabilities = combine(np.stack([predict(model, x) for model in self.models]), self.weights)
+        probabilities = combine(np.stack([_asked(model, x) for model in self.models]), self.weights)
         if not features:
             return Taught(probabilities)
+        if any(isinstance(model, FlatTeacher) for model in self.models):
+            raise ValueError("Invalid `teachers`. Expected networks, as hints are features. Received: a flatbuffer.")
         if self._backbones is None:
             self._backbones = [backbone(model) for model in self.models]
         return Taught(probabilities, np.concatenate([predict(model, x) for model in self._backbones], axis=1))
+
+
+def _form(model: keras.Model | FlatTeacher) -> tuple[tuple[int, ...], int]:
+    """Shape of a row, and how many classes."""
+    if isinstance(model, FlatTeacher):
+        return model.form
+    return tuple(model.inputs[0].shape[1:]), int(model.outputs[0].shape[-1])
+
+
+def _asked(model: keras.Model | FlatTeacher, x: np.ndarray) -> np.ndarray:
+    return model(x) if isinstance(model, FlatTeacher) else predict(model, x)

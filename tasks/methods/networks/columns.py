@@ -86,6 +86,38 @@ def align_columns(model: keras.Model, known: Sequence[Column], given: Sequence[C
     return _rebuilt(flat, firsts, np.array(rows), *_affine(known, given, rows), seed)
 
 
+def align_rows(x: np.ndarray, given: Sequence[Column], known: Sequence[Column]) -> np.ndarray:
+    """Rows of the columns `given` as a network takes them that knows the columns `known`.
+
+    Columns are found by name and standardised as the network has it; one that is not given counts as 0, its mean. Units are
+    judged as by `align_columns`.
+
+    Args:
+        x: float32 [n, len(given)].
+        given: What the rows hold, in order.
+        known: What the network's inputs mean, in order.
+
+    Returns:
+        float32 [n, len(known)].
+
+    Raises:
+        ValueError: No column in common, or `given` does not describe the rows.
+    """
+    names = [column.name for column in known]
+    places = [names.index(column.name) if column.name in names else -1 for column in given]
+    if x.ndim != 2 or x.shape[1] != len(given) or set(places) <= {-1}:
+        raise ValueError(
+            f"Invalid `given`. Expected a name for each of {x.shape[-1]} columns, at least one of them of {_some(known)}. "
+            f"Received: {_some(given)}."
+        )
+    a, b = _affine(known, given, places)
+    aligned = np.zeros((len(x), len(known)), np.float32)
+    for column, place in enumerate(places):
+        if place >= 0:
+            aligned[:, place] = a[place] * x[:, column] + b[place]
+    return aligned
+
+
 @dataclass(frozen=True)
 class _First:
     """A Dense layer that reads the input as `scale * x + offset`."""

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from tasks.methods.backend import keras
+from tasks.methods.networks.batch_statistics import keeping_pace
 from tasks.methods.networks.freeze import Trainable, only
 from tasks.methods.networks.loop import VALUES, Augment, Lesson, Loop, diverged, reseed
 from tasks.methods.networks.predict import predict
-from tasks.methods.networks.rows import Rows, checked, weights
+from tasks.methods.networks.rows import Rows, checked, given_weights, weights
+from tasks.methods.networks.slower import slower_below
 
 if TYPE_CHECKING:
     from tasks.methods.pruning.masks import Masks
@@ -35,7 +37,8 @@ class FitSettings:
         patience: Epochs without a better validation loss before training stops.
         class_weight: `balanced` weighs a row by n / (classes * rows of its class).
         seed: Seed of the order of rows, dropout and augmentation.
-        trainable: `head`, the last N layers with weights, or `all`.
+        trainable: `head`, the last N layers with weights, `all`, or the layers of given names.
+        decay: Learning rate of a layer as a share of that of the layer above it, (0, 1]; 1: all alike.
     """
 
     epochs: int = 20
@@ -47,6 +50,7 @@ class FitSettings:
     class_weight: Literal["none", "balanced"] = "none"
     seed: int = 0
     trainable: Trainable = "all"
+    decay: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience"):
@@ -54,6 +58,8 @@ class FitSettings:
                 raise ValueError(f"Invalid `{name}`. Expected at least 1. Received: {name}={getattr(self, name)}.")
         if not (isfinite(self.learning_rate) and self.learning_rate > 0):
             raise ValueError(f"Invalid `learning_rate`. Expected a number > 0. Received: learning_rate={self.learning_rate}.")
+        if not 0 < self.decay <= 1:
+            raise ValueError(f"Invalid `decay`. Expected a share in (0, 1]. Received: decay={self.decay}.")
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"Invalid `{name}`. Expected one of {list(known)}. Received: {name}={getattr(self, name)!r}.")
@@ -111,7 +117,7 @@ def fit(
         settings: How to train.
         augment: Changes training rows anew in every epoch: (float32 [m, ...], Generator) -> float32 [m, ...].
         masks: Zeros to keep (see `Masks.of`).
-        lesson: What to learn from besides the labels (see `distil`); the validation loss stays cross-entropy.
+        lesson: What to learn from besides the labels (see `Lesson`); the validation loss stays cross-entropy.
         row_weights: Weight of each training row in the loss, float [n], times that of its class.
         on_epoch: Called after each epoch with its number, from 1, and its values, named as the lists of `History`.
 
@@ -127,13 +133,14 @@ def fit(
     reseed(model, settings.seed)
     if masks:
         masks.apply(model)
-    with only(model, settings.trainable):
-        rate = _schedule(settings, settings.epochs * ceil(len(x) / settings.batch_size))
+    steps = ceil(len(x) / settings.batch_size)
+    with only(model, settings.trainable), keeping_pace(model, steps):
+        rate = _schedule(settings, settings.epochs * steps)
         optimizer = keras.optimizers.Adam(rate) if settings.optimizer == "adam" else keras.optimizers.SGD(rate, momentum=0.9)
-        loop = Loop(model, optimizer, settings.batch_size, masks, lesson)
+        loop = Loop(model, optimizer, settings.batch_size, masks, lesson, slower_below(model, settings.decay))
         counts = weights(y, settings.class_weight)
         if row_weights is not None:
-            counts = counts * _checked_weights(row_weights, len(x))
+            counts = counts * given_weights(row_weights, len(x))
         values: dict[str, list[float]] = {name: [] for name in VALUES}
         best_epoch, best_loss, best = 0, loop.validate(known)[0], model.get_weights()
         for epoch in range(1, settings.epochs + 1):
@@ -161,31 +168,23 @@ def staged(
     *,
     augment: Augment | None = None,
     masks: "Masks | None" = None,
+    lessons: Sequence[Lesson | None] | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> list[History]:
     """Trains stage by stage, each with its own `trainable`: the head first, then the last layers, then all.
 
-    Each stage starts from the best weights of the one before it. `on_epoch` counts epochs on through the stages.
+    Each stage starts from the best weights of the one before it. `lessons` has one for each stage, and `on_epoch` counts
+    epochs on through them.
 
     Returns:
         One history a stage.
     """
     histories: list[History] = []
-    for settings in stages:
+    for settings, lesson in zip(stages, lessons or [None] * len(stages), strict=True):
         done = sum(history.epochs_run for history in histories)
         report = (lambda epoch, log, done=done: on_epoch(done + epoch, log)) if on_epoch else None
-        histories.append(fit(model, train, validation, settings, augment=augment, masks=masks, on_epoch=report))
+        histories.append(fit(model, train, validation, settings, augment=augment, masks=masks, lesson=lesson, on_epoch=report))
     return histories
-
-
-def _checked_weights(row_weights: np.ndarray, rows: int) -> np.ndarray:
-    found = np.asarray(row_weights, np.float32)
-    if found.shape != (rows,) or not np.isfinite(found).all() or (found < 0).any():
-        raise ValueError(
-            f"Invalid `row_weights`. Expected {rows} finite numbers >= 0, one a training row. "
-            f"Received: shape {found.shape}{f', {found.min()} to {found.max()}' if found.size else ''}."
-        )
-    return found
 
 
 def _schedule(settings: FitSettings, steps: int) -> Any:

@@ -7,7 +7,7 @@ from typing import Literal
 from tasks.methods.backend import keras
 from tasks.methods.networks.graph import head_layers, layers_with_weights
 
-Trainable = Literal["head", "all"] | int
+Trainable = Literal["head", "all"] | int | tuple[str, ...]
 
 
 @contextmanager
@@ -18,7 +18,8 @@ def only(model: keras.Model, trainable: Trainable) -> Iterator[None]:
 
     Args:
         model: A functional or Sequential model.
-        trainable: `head`: the final classifier. A number: the last that many layers with weights. `all`: every layer.
+        trainable: `head`: the final classifier. A number: the last that many layers with weights. `all`: every layer. A
+            tuple: the layers of these names.
 
     Raises:
         ValueError: An unknown choice, or nothing is left to train.
@@ -46,6 +47,16 @@ def _chosen(model: keras.Model, trainable: Trainable) -> list[object]:
         return layers_with_weights(model)
     if isinstance(trainable, int) and not isinstance(trainable, bool) and trainable >= 1:
         return layers_with_weights(model)[-trainable:]
+    if isinstance(trainable, tuple):
+        found = [layer for layer in layers_with_weights(model) if layer.name in trainable]
+        missing = sorted(set(trainable) - {layer.name for layer in found})
+        if not missing:
+            return found
+        raise ValueError(
+            "Invalid `trainable`. Expected names of layers with weights. "
+            f"Received: {missing}, which {model.name!r} does not have."
+        )
     raise ValueError(
-        f"Invalid `trainable`. Expected 'head', 'all' or a number of layers >= 1. Received: trainable={trainable!r}."
+        "Invalid `trainable`. Expected 'head', 'all', a number of layers >= 1 or names of layers. "
+        f"Received: trainable={trainable!r}."
     )

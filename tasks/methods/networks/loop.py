@@ -3,7 +3,7 @@
 `model.fit` takes twice the processor time on data sets of a thousand rows, most of it between its steps.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -20,7 +20,7 @@ _CHUNK_BYTES = 64 * 2**20  # rows handed to one graph call: bounds memory where 
 
 
 class Lesson(Protocol):
-    """What training learns from besides the labels, in the place of cross-entropy; validation keeps to cross-entropy.
+    """What training learns from besides the labels; validation keeps to cross-entropy.
 
     Attributes:
         variables: Learned beside the model's own.
@@ -33,8 +33,13 @@ class Lesson(Protocol):
     def targets(self, seen: np.ndarray, index: np.ndarray) -> Sequence[np.ndarray]:
         """What belongs to the rows `index` [m], of which the model sees `seen` [m, ...]; arrays [m, ...]."""
 
-    def losses(self, x: Any, labels: Any, targets: list[Any]) -> tuple[Any, Any]:
-        """The model's probabilities [b, classes] on a step's rows, in training mode, and each row's loss [b]."""
+    def losses(self, x: Any, labels: Any, targets: list[Any]) -> tuple[Any, Any, Any]:
+        """What a step's rows come to, in training mode; runs inside the compiled loop.
+
+        Returns:
+            The model's probabilities [b, classes], each row's loss [b], which row weights multiply, and a number that is
+            added to their mean: a penalty on weights or features, 0 where there is none.
+        """
 
 
 class Loop:
@@ -46,10 +51,17 @@ class Loop:
         batch_size: Rows in a step.
         masks: Zeros to put back after every step.
         lesson: Gives the rows' losses in training; cross-entropy with the labels where None.
+        shares: id of a variable -> its learning rate as a share of the optimizer's; 1 for those that are not named.
     """
 
     def __init__(
-        self, model: keras.Model, optimizer: Any, batch_size: int, masks: "Masks | None", lesson: Lesson | None = None
+        self,
+        model: keras.Model,
+        optimizer: Any,
+        batch_size: int,
+        masks: "Masks | None",
+        lesson: Lesson | None = None,
+        shares: Mapping[int, float] | None = None,
     ) -> None:
         self._batch_size, self._optimizer, self._lesson = batch_size, optimizer, lesson
         optimizer.build(_variables(model, lesson))
@@ -57,7 +69,8 @@ class Loop:
         rows = tf.TensorSpec([None, *model.inputs[0].shape[1:]], model.inputs[0].dtype)
         labels, weights = tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.float32)
         signature = [rows, labels, weights, *(lesson.specs if lesson else [])]
-        self._train = tf.function(_training(model, optimizer, batch_size, pairs, lesson), input_signature=signature)
+        train = _training(model, optimizer, batch_size, pairs, lesson, shares or {})
+        self._train = tf.function(train, input_signature=signature)
         self._validate = tf.function(_validation(model, max(batch_size, 256)), input_signature=[rows, labels])
 
     def epoch(
@@ -76,7 +89,7 @@ class Loop:
             A value for each of `VALUES`: training loss and accuracy as the weights changed, validation's after it, and
             the learning rate of its last step.
         """
-        sums = (*self._pass(train, weights, rng, augment), *self.validate(validation))
+        sums = (*self.learn(train, weights, rng, augment), *self.validate(validation))
         return dict(zip(VALUES, (*sums, float(self._optimizer.learning_rate)), strict=True))
 
     def validate(self, rows: Rows) -> tuple[float, float]:
@@ -85,7 +98,10 @@ class Loop:
         sums = np.sum([np.array(self._validate(x[part], y[part])) for part in _chunks(x, self._batch_size)], axis=0)
         return float(sums[0]) / len(x), float(sums[1]) / len(x)
 
-    def _pass(self, rows: Rows, weights: np.ndarray, rng: np.random.Generator, augment: Augment | None) -> tuple[float, float]:
+    def learn(
+        self, rows: Rows, weights: np.ndarray, rng: np.random.Generator, augment: Augment | None = None
+    ) -> tuple[float, float]:
+        """One pass over the training rows, as in `epoch`; mean loss and accuracy as the weights changed."""
         x, y = rows
         order = rng.permutation(len(x))
         sums = np.zeros(2)
@@ -124,15 +140,21 @@ def _chunks(x: np.ndarray, batch_size: int) -> Iterator[slice]:
 
 
 def _training(
-    model: keras.Model, optimizer: Any, batch_size: int, pairs: list[tuple[Any, np.ndarray]], lesson: Lesson | None
+    model: keras.Model,
+    optimizer: Any,
+    batch_size: int,
+    pairs: list[tuple[Any, np.ndarray]],
+    lesson: Lesson | None,
+    shares: Mapping[int, float],
 ) -> Callable[..., Any]:
     learning = {id(variable) for variable in model.trainable_variables}
     kept = [(kernel, tf.constant(mask, kernel.dtype)) for kernel, mask in pairs if id(kernel) in learning]
     variables = _variables(model, lesson)
+    slower = [(variable, shares[id(variable)]) for variable in variables if shares.get(id(variable), 1.0) != 1.0]
 
-    def plain(x: Any, labels: Any, _: list[Any]) -> tuple[Any, Any]:
+    def plain(x: Any, labels: Any, _: list[Any]) -> tuple[Any, Any, Any]:
         probabilities = model(x, training=True)
-        return probabilities, _losses(labels, probabilities)
+        return probabilities, _losses(labels, probabilities), 0.0
 
     judge = lesson.losses if lesson else plain
 
@@ -142,11 +164,14 @@ def _training(
             labels = y[start : start + batch_size]
             with tf.GradientTape() as tape:
                 parts = [target[start : start + batch_size] for target in targets]
-                probabilities, losses = judge(x[start : start + batch_size], labels, parts)
+                probabilities, losses, added = judge(x[start : start + batch_size], labels, parts)
                 losses *= weights[start : start + batch_size]
-                total = tf.reduce_mean(losses) + (tf.add_n(model.losses) if model.losses else 0.0)
+                total = tf.reduce_mean(losses) + added + (tf.add_n(model.losses) if model.losses else 0.0)
             gradients = tape.gradient(total, variables)
+            before = [variable.read_value() for variable, _ in slower]
             optimizer.apply_gradients(zip(gradients, variables, strict=True))
+            for (variable, share), value in zip(slower, before, strict=True):
+                variable.assign(value + share * (variable - value))  # steps of Adam and of SGD are linear in the rate
             for kernel, mask in kept:
                 kernel.assign(kernel * mask)
             loss += tf.reduce_sum(losses)

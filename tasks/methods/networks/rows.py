@@ -48,3 +48,18 @@ def weights(y: np.ndarray, class_weight: str) -> np.ndarray:
         return np.ones(len(y), np.float32)
     present, index, counts = np.unique(y, return_inverse=True, return_counts=True)
     return (len(y) / (len(present) * counts))[index].astype(np.float32)
+
+
+def given_weights(row_weights: np.ndarray, rows: int) -> np.ndarray:
+    """Weights that a caller gives for `rows` rows, as float32 [rows].
+
+    Raises:
+        ValueError: They are not one finite number >= 0 a row.
+    """
+    found = np.asarray(row_weights, np.float32)
+    if found.shape != (rows,) or not np.isfinite(found).all() or (found < 0).any():
+        raise ValueError(
+            f"Invalid `row_weights`. Expected {rows} finite numbers >= 0, one a training row. "
+            f"Received: shape {found.shape}{f', {found.min()} to {found.max()}' if found.size else ''}."
+        )
+    return found

@@ -6,8 +6,11 @@ Only built-in layers without code of their own are used, so the result is loaded
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from tasks.methods.backend import keras
 from tasks.methods.networks.graph import backbone, rename, to_functional
+from tasks.methods.networks.predict import predict
 from tasks.methods.networks.replay import Replay
 
 _LUMA = (0.299, 0.587, 0.114)  # grey from RGB, ITU-R BT.601
@@ -75,6 +78,26 @@ def adapt_input(model: keras.Model, input_shape: tuple[int, ...]) -> keras.Model
             f"as {model.name!r} takes them. Received: input_shape={_text(input_shape)}."
         )
     return keras.Model(inputs, Replay().run(flat, [adapted])[0], name=model.name)
+
+
+def adapted_rows(x: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
+    """Rows of another data set in the shape `input_shape`, by the means of `adapt_input`.
+
+    Args:
+        x: float32 [n, ...].
+        input_shape: Shape of one row as it is wanted.
+
+    Returns:
+        float32 [n, *input_shape].
+
+    Raises:
+        ValueError: The shapes cannot be brought together; the message says why.
+    """
+    if x.shape[1:] == tuple(input_shape):
+        return x
+    inputs = keras.Input(input_shape, name="rows")
+    door = keras.Model(inputs, keras.layers.Activation("linear", name="as_they_are")(inputs), name="rows")
+    return predict(adapt_input(door, tuple(x.shape[1:])), x)
 
 
 def _picture(x: Any, known: tuple[Any, ...], names: Replay) -> Any:

@@ -6,7 +6,7 @@ files. So what is built in and harmless is listed, and everything else is refuse
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from typing import Any
 
@@ -46,27 +46,37 @@ _DATA = {"Policy", "TensorShape", "__tuple__", "__ellipsis__", "__tensor__", "__
 _MODULES = ("keras", "tf_keras", "builtins")
 
 
-def refused(config: Any) -> list[str]:
+def refused(config: Any, allow: Collection[str] = ()) -> list[str]:
     """What a configuration holds that is not a built-in, harmless part; empty where all of it may be built.
 
     Args:
         config: A model's configuration, as JSON.
+        allow: Names of classes and functions that the user vouches for; what stands inside of them is vetted all the same.
 
     Returns:
         One line a finding, without repetition.
     """
-    return list(dict.fromkeys(_findings(config)))
+    return list(dict.fromkeys(_findings(config, frozenset(allow))))
 
 
-def _findings(config: Any) -> Iterator[str]:
+def _findings(config: Any, allow: frozenset[str]) -> Iterator[str]:
     if isinstance(config, list):
         for value in config:
-            yield from _findings(value)
+            yield from _findings(value, allow)
     elif isinstance(config, dict):
-        if "class_name" in config:
+        if "class_name" in config and not _names(config) & allow:
             yield from _class_findings(config)
+        if config.get("class_name") == "Lambda" and "Lambda" in allow:
+            return  # its byte code and its module are what was vouched for
         for value in config.values():
-            yield from _findings(value)
+            yield from _findings(value, allow)
+
+
+def _names(config: dict[str, Any]) -> set[str]:
+    """What a class may be named by: its own name, or that of the function it stands for."""
+    inner = config.get("config")
+    function = inner.get("function") if isinstance(inner, dict) else inner
+    return {name for name in (config["class_name"], function) if isinstance(name, str)}
 
 
 def _class_findings(config: dict[str, Any]) -> Iterator[str]:

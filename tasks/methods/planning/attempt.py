@@ -9,7 +9,9 @@ from tasks.methods.clustering.cluster import cluster
 from tasks.methods.distillation.control import distil_with_control
 from tasks.methods.distillation.distil import DistilSettings
 from tasks.methods.distillation.teachers import Teachers
+from tasks.methods.networks.batch_statistics import recalibrate
 from tasks.methods.networks.fit import FitSettings, fit
+from tasks.methods.networks.fold import fold_batch_normalization
 from tasks.methods.networks.loop import Augment
 from tasks.methods.networks.rows import Rows
 from tasks.methods.planning.candidate import Candidate
@@ -56,6 +58,7 @@ def attempt(
             on_step(title)
         if step == "channels":
             small = prune_channels(small, amount)
+            recalibrate(small, train[0], settings.seed)
             masks = Masks.of(small)
             if candidate.distil:
                 asked = DistilSettings()
@@ -66,6 +69,6 @@ def attempt(
         elif step == "sparsity":
             small = prune(small, amount, *common)
         else:
-            small = cluster(small, int(amount), *common)
+            small = cluster(fold_batch_normalization(small), int(amount), *common)  # conversion folds, too: clusters last
         spent += each
     return small, spent

@@ -10,8 +10,9 @@ import numpy as np
 
 from tasks.methods.backend import keras
 from tasks.methods.networks.graph import to_functional
+from tasks.methods.pruning.channel_ranking import group_scores
 from tasks.methods.pruning.channel_rebuild import rebuild
-from tasks.methods.pruning.channel_scores import Score, group_scores, scores
+from tasks.methods.pruning.channel_scores import Score, scores
 from tasks.methods.pruning.dependency_groups import Dependencies, Group, dependencies
 
 Choice = str | Score | Mapping[str, np.ndarray]
@@ -94,6 +95,15 @@ def prune_channels_globally(
     for group, values, count in zip(groups, relative, gone.tolist(), strict=True):
         _drop(keep, group, values, len(values) - count, multiple)
     return rebuild(flat, found, keep)
+
+
+def prunable_layers(model: keras.Model) -> list[tuple[str, ...]]:
+    """Names of the layers whose channels can go, those whose channels go together in one tuple, in the order of the graph.
+
+    Raises:
+        ValueError: A model that is subclassed or was never built.
+    """
+    return [group.producers for group in dependencies(to_functional(model)).groups if not group.whole]
 
 
 def _drop(keep: np.ndarray, group: Group, values: np.ndarray, stay: int, multiple: int) -> None:

@@ -1,15 +1,16 @@
 """Gradual pruning: a few more weights go at a time, and the rest learn to do without (Zhu & Gupta, 2017, arXiv:1710.01878)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from math import ceil, isfinite
+from math import ceil
 
 import numpy as np
 
 from tasks.methods.backend import keras
+from tasks.methods.networks.best_epoch import OnEpoch, best_epoch
 from tasks.methods.networks.graph import to_functional
-from tasks.methods.networks.loop import Augment, Loop, diverged, reseed
-from tasks.methods.networks.rows import Rows, checked, weights
+from tasks.methods.networks.loop import Augment, Loop, reseed
+from tasks.methods.networks.rows import Rows, checked
 from tasks.methods.pruning.between_epochs import BetweenEpochs
 from tasks.methods.pruning.gradients import Gradients
 from tasks.methods.pruning.in_graph import InGraph
@@ -28,7 +29,7 @@ def prune(
     batch_size: int,
     learning_rate: float,
     seed: int,
-    on_epoch: Callable[[int, dict[str, float]], None] | None = None,
+    on_epoch: OnEpoch | None = None,
     *,
     criterion: str = "magnitude",
     budget: str = "per_layer",
@@ -71,28 +72,34 @@ def prune(
         raise ValueError(
             f"Invalid `epochs` or `batch_size`. Expected at least 1. Received: epochs={epochs}, batch_size={batch_size}."
         )
-    result, latest = to_functional(model), to_functional(model)
+    result = to_functional(model)
     plan = Plan(sparsity, criterion, budget, schedule, m_by_n)
     plan.check(result)
     train, validation = checked("train", train, model), checked("validation", validation, model)
     if not any(layer_targets(sparsity, kernels(result)).values()):
         return result
-    drawing = _drawing(latest, plan, train, epochs, batch_size, seed)
+    drawing = _drawing(result, plan, train, epochs, batch_size, seed)
     reseed(drawing.wrapped.model, seed)
-    loop = Loop(drawing.wrapped.model, keras.optimizers.Adam(learning_rate), batch_size, None)
-    rng, row_weights = np.random.default_rng(seed), weights(train[1], "none")
-    best_loss = float("inf")
-    for epoch in range(1, epochs + 1):
-        drawing.before(epoch)
-        log = loop.epoch(train, row_weights, validation, rng, augment)
-        if not isfinite(log["loss"] + log["validation_loss"]):
-            raise ValueError(diverged(epoch, log, learning_rate))
-        drawing.wrapped.copy_to(latest)
-        if epoch >= drawing.full_from and log["validation_loss"] < best_loss:
-            best_loss = log["validation_loss"]
-            result.set_weights(latest.get_weights())
-        if on_epoch:
-            on_epoch(epoch, {**log, "sparsity": overall(latest)})
+
+    def state() -> list[np.ndarray]:
+        drawing.wrapped.copy_to(result)
+        found: list[np.ndarray] = result.get_weights()
+        return found
+
+    best = best_epoch(
+        Loop(drawing.wrapped.model, keras.optimizers.Adam(learning_rate), batch_size, None),
+        train,
+        validation,
+        epochs,
+        learning_rate,
+        np.random.default_rng(seed),
+        state,
+        counts_from=drawing.full_from,
+        before=drawing.before,
+        augment=augment,
+        on_epoch=(lambda epoch, log: on_epoch(epoch, {**log, "sparsity": overall(result)})) if on_epoch else None,
+    )
+    result.set_weights(best)
     return result
 
 

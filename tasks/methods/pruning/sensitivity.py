@@ -75,34 +75,20 @@ class OneShot:
         return float((predict(self._model, self._x).argmax(axis=1) == self._y).mean())
 
 
-def sensitivity_scan(
-    model: keras.Model,
-    x: np.ndarray,
-    y: np.ndarray,
-    sparsities: Sequence[float],
-    criterion: str = "magnitude",
-    train: Rows | None = None,
-    seed: int = 0,
-) -> Scan:
+def sensitivity_scan(accuracy: OneShot, sparsities: Sequence[float]) -> Scan:
     """Prunes one layer at a time, and reads the accuracy (Li et al., 2017, arXiv:1608.08710, section 3.2).
 
     Args:
-        model: A trained classifier; it is not changed.
-        x: Validation rows, float32 [n, ...].
-        y: Class indices [n].
+        accuracy: Of the network.
         sparsities: Those to try, [0, 1).
-        criterion: A registered criterion.
-        train: Training rows, for criteria that read the loss's gradient.
-        seed: Seed of random scores, and of the rows drawn for the gradient.
 
     Returns:
         Layer name -> (sparsity, accuracy in [0, 1]), by rising sparsity; the first is (0, accuracy of the whole network).
 
     Raises:
-        ValueError: A sparsity that is no fraction, or what `OneShot` refuses.
+        ValueError: A sparsity that is no fraction.
     """
     tried = sorted({fraction(float(sparsity), "sparsities") for sparsity in sparsities} - {0.0})
-    accuracy = OneShot(model, x, y, criterion, train, seed)
     whole = accuracy({})
     return {name: [(0.0, whole), *((each, accuracy({name: each})) for each in tried)] for name in accuracy.layers}
 

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from tasks.methods.backend import keras, tf
+from tasks.methods.pruning.masks import Masks, kernels
+from tasks.methods.quantization.layout import Layout
 from tasks.methods.quiet import quiet
 
 with quiet(), warnings.catch_warnings():
@@ -23,6 +25,21 @@ PRESERVE = ("none", "sparsity", "clusters", "both")
 MAX_VALUES = 255  # different values in a kernel that counts as clustered: int8 without -128 holds no more
 
 
+def found_in(model: keras.Model) -> str:
+    """What a network has that training should keep, a member of `PRESERVE`: read off its kernels, as zeros are.
+
+    A kernel counts as clustered where its weights that are not zero have at most half as many different values: those of a
+    plain training never coincide.
+    """
+    zeros, clusters = len(Masks.of(model)) > 0, any(_clustered(kernel.numpy()) for kernel in kernels(model).values())
+    return {(False, False): "none", (True, False): "sparsity", (False, True): "clusters", (True, True): "both"}[zeros, clusters]
+
+
+def _clustered(kernel: np.ndarray) -> bool:
+    values, counts = np.unique(kernel[kernel != 0], return_counts=True)
+    return 0 < len(values) <= min(MAX_VALUES, int(counts.sum()) // 2)
+
+
 def scheme(preserve: str) -> Any:
     """tfmot's scheme for a member of `PRESERVE`.
 
@@ -31,10 +48,13 @@ def scheme(preserve: str) -> Any:
     zeros in all layers as soon as one has none.
     """
     if preserve == "none":
-        return default_8bit_quantize_scheme.Default8BitQuantizeScheme()
-    if preserve == "sparsity":
-        return prune_preserve.Default8BitPrunePreserveQuantizeScheme()
-    return _ClusterScheme(zeros=preserve == "both")
+        chosen = default_8bit_quantize_scheme.Default8BitQuantizeScheme()
+    elif preserve == "sparsity":
+        chosen = prune_preserve.Default8BitPrunePreserveQuantizeScheme()
+    else:
+        chosen = _ClusterScheme(zeros=preserve == "both")
+    chosen.get_layout_transformer = Layout
+    return chosen
 
 
 class ClusterQuantizer(quantizers.LastValueQuantizer):

@@ -5,36 +5,25 @@ from collections.abc import Iterator
 
 import numpy as np
 
-MAX_ROWS = 2000
+from tasks.methods.selection.base import MAX_ROWS, Evidence
+
 MAX_FOLDS = 5
 
 
-def prepared(features: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The rows to judge by: of classes with at least two rows, and at most MAX_ROWS of them.
+def judged_rows(evidence: Evidence, most: int = MAX_ROWS) -> np.ndarray:
+    """The rows to judge by: of classes with at least two rows, and a share of each class where they are many.
 
     Args:
-        features: Outputs of the ancestor's backbone, float [n, d].
-        y: Class indices, int [n].
-        seed: Seed of the choice of rows.
+        evidence: Of one ancestor; the choice depends on its labels and seed alone.
+        most: Rows to choose.
 
     Returns:
-        Features, float64 [r, d], and class indices, int64 [r].
+        Indices of rows, int64 [r], ascending.
 
     Raises:
-        ValueError: The shapes do not fit, a feature is not finite, or fewer than two classes have two rows.
+        ValueError: Fewer than two classes have two rows.
     """
-    features, y = np.asarray(features, np.float64), np.asarray(y)
-    if features.ndim != 2 or features.shape[1] == 0 or y.shape != features.shape[:1] or y.dtype.kind not in "iu":
-        raise ValueError(
-            "Invalid `features`. Expected shape [n, d] with d >= 1, and n class indices `y`. "
-            f"Received: features.shape={features.shape}, y.shape={y.shape}, y.dtype={y.dtype}."
-        )
-    bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
-    if len(bad):
-        raise ValueError(
-            "Invalid `features`. Expected finite numbers; leave an ancestor that gives NaN out. "
-            f"Received: {len(bad)} of {len(y)} rows with NaN or infinity, the first is row {bad[0]}."
-        )
+    y = np.asarray(evidence.y)
     classes, rows = np.unique(y, return_counts=True)
     if (rows >= 2).sum() < 2:
         raise ValueError(
@@ -42,15 +31,29 @@ def prepared(features: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray
             f"Received: rows a class {dict(zip(classes.tolist(), rows.tolist(), strict=True))}."
         )
     kept = np.flatnonzero(np.isin(y, classes[rows >= 2]))
-    if len(kept) > MAX_ROWS:
+    if len(kept) > most:
         # A share of each class, but never less than the two rows that keep it in play.
-        shuffled = np.random.default_rng(seed).permutation(kept)
+        shuffled = np.random.default_rng(evidence.seed).permutation(kept)
         rank = np.empty(len(shuffled), np.int64)
         for label in classes:
             rank[y[shuffled] == label] = np.arange((y[shuffled] == label).sum())
-        share = np.bincount(y[shuffled])[y[shuffled]] * MAX_ROWS / len(kept)
+        share = np.bincount(y[shuffled])[y[shuffled]] * most / len(kept)
         kept = np.sort(shuffled[rank < np.maximum(2, np.floor(share))])
-    return features[kept], y[kept].astype(np.int64)
+    return kept
+
+
+def prepared(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
+    """Features, float64 [r, d], and class indices, int64 [r], of the rows to judge by; see `judged_rows`."""
+    rows = judged_rows(evidence)
+    return np.asarray(evidence.features, np.float64)[rows], np.asarray(evidence.y, np.int64)[rows]
+
+
+def standardised(features: np.ndarray) -> np.ndarray:
+    """Each feature with mean 0 and variance 1, float64 [n, d]; one that never changes is 0."""
+    spread = features.std(axis=0)
+    # What is left of a constant after its mean is taken off is rounding, not a feature.
+    still = spread <= 1e-9 * np.abs(features).max(axis=0, initial=0)
+    return np.asarray((features - features.mean(axis=0)) / np.where(still, np.inf, spread), np.float64)
 
 
 def folds(features: np.ndarray, y: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:

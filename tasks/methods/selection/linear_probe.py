@@ -2,20 +2,17 @@
 
 import warnings
 
-import numpy as np
-
-from tasks.methods.selection.base import selectors
+from tasks.methods.selection.base import Evidence, asks_for, selectors
 from tasks.methods.selection.folds import folds, prepared
 
 
 @selectors.register("linear_probe", reference="arXiv:1610.01644; as a predictor of transfer: arXiv:1805.08974")
-def linear_probe(features: np.ndarray, y: np.ndarray, seed: int) -> float:
+@asks_for("features")
+def linear_probe(evidence: Evidence) -> float:
     """Cross-validated accuracy of an L2-regularised logistic regression (C = 1) on standardised features.
 
     Args:
-        features: Outputs of the ancestor's backbone, float [n, d].
-        y: Class indices, int64 [n].
-        seed: Seed of the folds.
+        evidence: Features and labels are used.
 
     Returns:
         Accuracy in [0, 1].
@@ -23,11 +20,11 @@ def linear_probe(features: np.ndarray, y: np.ndarray, seed: int) -> float:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    features, y = prepared(features, y, seed)
+    features, y = prepared(evidence)
     right = 0.0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # 200 steps rank candidates as well as the last digit would
-        for learn_x, learn_y, judge_x, judge_y in folds(features, y, seed):
+        for learn_x, learn_y, judge_x, judge_y in folds(features, y, evidence.seed):
             probe = LogisticRegression(max_iter=200).fit(learn_x, learn_y)
             right += (probe.predict(judge_x) == judge_y).sum()
-    return float(right / len(y))
+    return right / len(y)

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 
 from tasks.methods.backend import keras
 from tasks.methods.clustering.cluster import cluster
@@ -19,27 +18,20 @@ SETTINGS = {"epochs": 2, "batch_size": 32, "learning_rate": 1e-3, "seed": 0}
 
 
 @pytest.fixture(scope="module")
-def digits():
-    data = load_digits()
-    x, y = (data.images / 16).astype(np.float32)[..., np.newaxis], data.target.astype(np.int64)
-    return (x[:400], y[:400]), (x[400:600], y[400:600])
-
-
-@pytest.fixture(scope="module")
-def sparse(digits):
+def sparse(fewer_digits):
     """A trained network, the smaller half of every kernel at zero."""
     model = build("cnn", (8, 8, 1), 10, [16], [6], 0.1, seed=0)
-    fit(model, *digits, FitSettings(epochs=10, learning_rate=5e-3))
+    fit(model, *fewer_digits, FitSettings(epochs=10, learning_rate=5e-3))
     for kernel in kernels(model).values():
         values = kernel.numpy()
         kernel.assign(np.where(np.abs(values) >= np.median(np.abs(values)), values, 0))
-    fit(model, *digits, FitSettings(epochs=3, learning_rate=2e-3), masks=Masks.of(model))
+    fit(model, *fewer_digits, FitSettings(epochs=3, learning_rate=2e-3), masks=Masks.of(model))
     return model
 
 
 @pytest.fixture(scope="module")
-def clustered(sparse, digits):
-    return cluster(sparse, 6, *digits, **SETTINGS)
+def clustered(sparse, fewer_digits):
+    return cluster(sparse, 6, *fewer_digits, **SETTINGS)
 
 
 def values(model):
@@ -54,8 +46,8 @@ def test_cluster_leaves_k_values_zero_among_them_and_every_zero_in_place(sparse,
     assert sparsity(clustered) == pytest.approx(sparsity(sparse), abs=0.03)
 
 
-def test_cluster_keeps_most_of_the_accuracy_and_gives_a_plain_network(sparse, clustered, digits):
-    x, y = digits[1]
+def test_cluster_keeps_most_of_the_accuracy_and_gives_a_plain_network(sparse, clustered, fewer_digits):
+    x, y = fewer_digits[1]
 
     assert (predict(clustered, x).argmax(axis=1) == y).mean() > (predict(sparse, x).argmax(axis=1) == y).mean() - 0.08
     assert [layer.name for layer in clustered.layers] == [layer.name for layer in sparse.layers]
@@ -63,49 +55,49 @@ def test_cluster_keeps_most_of_the_accuracy_and_gives_a_plain_network(sparse, cl
     assert all(len(found) > 6 for found in values(sparse).values())
 
 
-def test_cluster_gives_identical_weights_when_seeds_are_equal(sparse, clustered, digits):
-    again = cluster(sparse, 6, *digits, **SETTINGS)
+def test_cluster_gives_identical_weights_when_seeds_are_equal(sparse, clustered, fewer_digits):
+    again = cluster(sparse, 6, *fewer_digits, **SETTINGS)
 
     assert all(np.array_equal(a, b) for a, b in zip(clustered.get_weights(), again.get_weights(), strict=True))
 
 
-def test_cluster_takes_the_epoch_of_the_lowest_validation_loss(sparse, digits):
+def test_cluster_takes_the_epoch_of_the_lowest_validation_loss(sparse, fewer_digits):
     seen = []
-    found = cluster(sparse, 4, *digits, **SETTINGS | {"learning_rate": 5e-3}, on_epoch=lambda *each: seen.append(each))
-    chances = predict(found, digits[1][0])[np.arange(200), digits[1][1]]
+    found = cluster(sparse, 4, *fewer_digits, **SETTINGS | {"learning_rate": 5e-3}, on_epoch=lambda *each: seen.append(each))
+    chances = predict(found, fewer_digits[1][0])[np.arange(200), fewer_digits[1][1]]
 
     assert [epoch for epoch, _ in seen] == [1, 2]
     assert all(0.45 < log["sparsity"] < 0.6 for _, log in seen)
     assert -np.log(chances).mean() <= min(log["validation_loss"] for _, log in seen) + 1e-3
 
 
-def test_cluster_of_named_layers_leaves_others_free_but_sparse(sparse, digits):
-    found = cluster(sparse, {"dense_1": 5}, *digits, **SETTINGS | {"epochs": 1})
+def test_cluster_of_named_layers_leaves_others_free_but_sparse(sparse, fewer_digits):
+    found = cluster(sparse, {"dense_1": 5}, *fewer_digits, **SETTINGS | {"epochs": 1})
 
     assert len(values(found)["dense_1"]) <= 5
     assert len(values(found)["head"]) > 20
     assert sparsity(found)["head"] == sparsity(sparse)["head"]
 
 
-def test_cluster_moves_zeros_where_sparsity_is_not_preserved(sparse, digits):
-    found = cluster(sparse, 2, *digits, **SETTINGS | {"epochs": 1}, preserve_sparsity=False, init="linear")
+def test_cluster_moves_zeros_where_sparsity_is_not_preserved(sparse, fewer_digits):
+    found = cluster(sparse, 2, *fewer_digits, **SETTINGS | {"epochs": 1}, preserve_sparsity=False, init="linear")
 
     assert all(len(each) <= 2 for each in values(found).values())
 
 
-def test_cluster_again_keeps_the_clusters(clustered, digits):
-    again = cluster(clustered, 6, *digits, **SETTINGS | {"epochs": 1})
+def test_cluster_again_keeps_the_clusters(clustered, fewer_digits):
+    again = cluster(clustered, 6, *fewer_digits, **SETTINGS | {"epochs": 1})
 
     assert all(len(found) <= 6 for found in values(again).values())
 
 
-def test_cluster_takes_kernels_of_few_weights_zeros_alone_and_other_layers(digits):
+def test_cluster_takes_kernels_of_few_weights_zeros_alone_and_other_layers(fewer_digits):
     inputs = keras.Input((8, 8, 1))
     hidden = keras.layers.DepthwiseConv2D(3, name="depthwise")(inputs)
     hidden = keras.layers.BatchNormalization(name="norm")(keras.layers.SeparableConv2D(4, 3, name="few")(hidden))
     hidden = keras.layers.Dense(6, name="nothing", kernel_initializer="zeros")(keras.layers.Flatten()(hidden))
     model = to_functional(keras.Model(inputs, keras.layers.Dense(10, activation="softmax", name="head")(hidden)))
-    found = values(cluster(model, 5, *digits, **SETTINGS | {"epochs": 1}))
+    found = values(cluster(model, 5, *fewer_digits, **SETTINGS | {"epochs": 1}))
 
     assert len(found["few"]) == 4
     assert len(found["head"]) <= 5
@@ -123,6 +115,6 @@ def test_cluster_takes_kernels_of_few_weights_zeros_alone_and_other_layers(digit
         ({"batch_size": 0}, "batch_size=0"),
     ],
 )
-def test_cluster_refuses_what_cannot_be(sparse, digits, wrong, why):
+def test_cluster_refuses_what_cannot_be(sparse, fewer_digits, wrong, why):
     with pytest.raises(ValueError, match=why):
-        cluster(sparse, train=digits[0], validation=digits[1], **{"num_clusters": 6} | SETTINGS | wrong)
+        cluster(sparse, train=fewer_digits[0], validation=fewer_digits[1], **{"num_clusters": 6} | SETTINGS | wrong)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 
 from tasks.methods.backend import keras
 from tasks.methods.distillation.agreement import hard_agreement, soft_agreement
@@ -17,19 +16,6 @@ from tasks.methods.networks.graph import features
 from tasks.methods.pruning.masks import Masks
 
 QUICK = FitSettings(epochs=2, learning_rate=5e-3)
-
-
-@pytest.fixture(scope="module")
-def digits():
-    data = load_digits()
-    x, y = (data.images / 16).astype(np.float32)[..., np.newaxis], data.target.astype(np.int64)
-    return (x[:600], y[:600]), (x[600:900], y[600:900])
-
-
-@pytest.fixture(scope="module")
-def few(digits):
-    (x, y), validation = digits
-    return (x[:100], y[:100]), validation
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 
 from tasks.methods.backend import keras
 from tasks.methods.distillation.control import distil_with_control
@@ -13,19 +12,6 @@ from tasks.methods.networks.fit import FitSettings, fit, predict
 from tasks.methods.pruning.masks import Masks
 
 SETTINGS = FitSettings(epochs=12, learning_rate=5e-3, patience=12)
-
-
-@pytest.fixture(scope="module")
-def digits():
-    data = load_digits()
-    x, y = (data.images / 16).astype(np.float32)[..., np.newaxis], data.target.astype(np.int64)
-    return (x[:600], y[:600]), (x[600:900], y[600:900])
-
-
-@pytest.fixture(scope="module")
-def few(digits):
-    (x, y), validation = digits
-    return (x[:100], y[:100]), validation
 
 
 def taught(rows, validation):

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.methods.backend import keras
 from tasks.methods.networks.architectures import build
-from tasks.methods.networks.columns import Column, align_columns
+from tasks.methods.networks.columns import Column, align_columns, align_rows
 from tasks.methods.networks.fuse import fuse_models
 from tasks.methods.networks.graph import layers_with_weights
 from tasks.methods.networks.predict import predict
@@ -183,3 +183,29 @@ def test_align_columns_keeps_standardised_weights_when_the_unit_changed(other):
 def test_align_columns_says_why_when_it_cannot(known, given, why):
     with pytest.raises(ValueError, match=why):
         align_columns(mlp(), known, given, seed=0)
+
+
+def test_align_rows_gives_a_network_the_columns_it_knows():
+    given = [KNOWN[3], NEW, Column("age", 52.0, 13.0)]
+    x = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 2.0]], np.float32)
+
+    found = align_rows(x, given, KNOWN)
+
+    # 52 is (52 - 40) / 10 = 1.2 deviations above the known mean, 52 + 2 * 13 = 78 is 3.8; `pay` is not given: its mean.
+    np.testing.assert_allclose(found, [[1.2, 0, 0, 1], [3.8, 0, 0, 0]], rtol=1e-6)
+    assert found.dtype == np.float32
+
+
+def test_align_rows_keeps_standardised_values_when_the_unit_changed():
+    x = np.array([[0.5], [-1.0]], np.float32)
+    np.testing.assert_array_equal(align_rows(x, [Column("age", 0.04, 0.01)], [KNOWN[0]]), x)
+
+
+@pytest.mark.parametrize(
+    ("x", "given"),
+    [(np.zeros((2, 1)), [NEW]), (np.zeros((2, 3)), KNOWN[:2]), (np.zeros(4), KNOWN)],
+    ids=["none", "few", "flat"],
+)
+def test_align_rows_says_why_when_it_cannot(x, given):
+    with pytest.raises(ValueError, match=r"Invalid `given`\. Expected a name for each of"):
+        align_rows(x, given, KNOWN)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from tasks.methods.backend import keras
+from tasks.methods.backend import keras, tf
 from tasks.methods.networks.architectures import build
 from tasks.methods.networks.fit import FitSettings, fit, predict, staged
 from tasks.methods.networks.fuse import fuse_models
@@ -132,7 +132,13 @@ def test_class_weights_lift_the_rare_class(digits):
 
 @pytest.mark.parametrize(
     ("trainable", "expected"),
-    [("head", {"head"}), (1, {"head"}), (2, {"head", "dense_1"}), ("all", {"head", "dense_1", "conv_1"})],
+    [
+        ("head", {"head"}),
+        (1, {"head"}),
+        (2, {"head", "dense_1"}),
+        ("all", {"head", "dense_1", "conv_1"}),
+        (("conv_1", "head"), {"conv_1", "head"}),
+    ],
 )
 def test_fit_changes_only_the_layers_it_may(digits, trainable, expected):
     model = build("cnn", (8, 8, 1), 10, [8], [4], 0.0, seed=1)
@@ -182,6 +188,54 @@ def test_staged_trains_the_head_first_and_counts_epochs_on(digits):
     assert epochs == [1, 2, 3, 4]
     assert changed == [{"head"}, {"head"}, {"head", "dense_1"}, {"head", "dense_1", "conv_1"}]
     assert [history.epochs_run for history in histories] == [2, 1, 1]
+
+
+class Pull:
+    """A lesson that pulls one variable to 1, and scores rows by their labels as training without a lesson does."""
+
+    variables, specs = (), ()
+
+    def __init__(self, model, variable, strength):
+        self.model, self.variable, self.strength = model, variable, strength
+
+    def targets(self, seen, index):
+        return ()
+
+    def losses(self, x, labels, targets):
+        probabilities = self.model(x, training=True)
+        term = self.strength * tf.reduce_sum(tf.square(self.variable - 1.0))
+        return probabilities, keras.losses.sparse_categorical_crossentropy(labels, probabilities), term
+
+
+def test_lesson_adds_its_term_once_a_step_and_keeps_it_out_of_the_loss(digits):
+    model, plain = (build("mlp", (8, 8, 1), 10, [4], [], 0.0, seed=0) for _ in range(2))
+    offset = model.get_layer("dense_1").bias
+    settings = FitSettings(epochs=1, batch_size=600, optimizer="sgd", learning_rate=1e-3)
+    seen = []
+    lesson = Pull(model, offset, 5.0)
+    weights = np.full(600, 3.0)  # row weights don't multiply it
+    history = fit(
+        model, *digits, settings, lesson=lesson, row_weights=weights, on_epoch=lambda *_: seen.append(offset.numpy().copy())
+    )
+    bare = fit(plain, *digits, settings, row_weights=weights, on_epoch=lambda *_: seen.append(plain.get_weights()[1]))
+
+    np.testing.assert_allclose(seen[0] - seen[1], 1e-3 * 2 * 5.0, rtol=1e-4)  # biases start at 0
+    assert history.loss == pytest.approx(bare.loss, rel=1e-6)
+
+
+def test_staged_gives_each_stage_its_own_lesson(digits):
+    model = mlp()
+    bias = model.get_layer("dense_1").bias
+    settings = FitSettings(epochs=1, learning_rate=1e-5)
+    moves = []
+    staged(
+        model,
+        [settings, settings],
+        *digits,
+        lessons=[None, Pull(model, bias, 1e6)],
+        on_epoch=lambda *_: moves.append(bias.numpy().mean()),
+    )
+    assert moves[1] > moves[0] + 1e-4
 
 
 def test_augment_sees_every_training_row_once_an_epoch(digits):
@@ -245,7 +299,7 @@ def test_settings_refuse_what_cannot_be(wrong):
         FitSettings(**wrong)
 
 
-@pytest.mark.parametrize("trainable", ["tail", 0, True])
+@pytest.mark.parametrize("trainable", ["tail", 0, True, ("head", "nowhere"), ()])
 def test_fit_refuses_unknown_trainable(digits, trainable):
     with pytest.raises(ValueError, match="Invalid `trainable`"):
         fit(mlp(), *digits, FitSettings(trainable=trainable))

@@ -4,7 +4,7 @@ import pytest
 from tasks.methods.planning.attempt import attempt
 from tasks.methods.planning.candidate import Candidate
 from tasks.methods.planning.front import Point
-from tasks.methods.planning.judge import accuracy_interval, judge
+from tasks.methods.planning.judge import AWARE, judge, judge_aware
 from tasks.methods.planning.search import FIRST, Search
 
 
@@ -46,13 +46,6 @@ def test_candidate_drops_settings_that_have_nothing_to_act_on():
     assert both.titles == ("sparsity 0.7", "channels 0.5, taught", "clusters 16")
 
 
-def test_accuracy_interval_is_that_of_resampled_rows():
-    right = np.random.default_rng(0).random(400) < 0.9
-    accuracy = right.mean()
-    draws = np.random.default_rng(1).choice(right, (4000, 400)).mean(axis=1)
-    np.testing.assert_allclose(accuracy_interval(accuracy, 400), np.quantile(draws, [0.025, 0.975]), atol=0.005)
-
-
 @pytest.fixture(scope="module")
 def trained():
     from tasks.methods.networks.architectures import build
@@ -89,3 +82,72 @@ def test_judge_reads_every_mode_off_its_flatbuffer(trained):
         assert (point.mode, point.size_bytes) == (mode, len(flatbuffer))
         assert point.interval[0] <= point.accuracy <= point.interval[1]
         assert 0 < point.packed_bytes < point.size_bytes
+
+
+def test_judge_aware_trains_on_and_keeps_the_networks_zeros_and_clusters(trained):
+    from tasks.methods.clustering.cluster import cluster
+    from tasks.methods.networks.fit import FitSettings
+    from tasks.methods.pruning.gradual import prune
+    from tasks.methods.pruning.masks import kernels
+    from tasks.methods.quantization.weights_of import layer_weights
+
+    model, train, validation = trained
+    few = (train, validation, 1, 50, 1e-3, 0)
+    small = cluster(prune(model, 0.5, *few), 8, *few)
+    settings = FitSettings(epochs=2, batch_size=50, learning_rate=1e-2)
+    point, flatbuffer, learned = judge_aware(small, train, validation, settings, steps=("clusters 8",), training_steps=5)
+
+    assert (point.mode, point.steps, point.training_steps, point.size_bytes) == (AWARE, ("clusters 8",), 13, len(flatbuffer))
+    assert not np.array_equal(learned.get_weights()[0], small.get_weights()[0])
+    for name, stored in layer_weights(flatbuffer, kernels(small)).items():
+        assert len(np.unique(stored)) <= 8
+        assert (stored == 0).sum() >= (kernels(small)[name].numpy() == 0).sum() > 0
+
+
+@pytest.fixture(scope="module")
+def normalized():
+    """A trained network with a normalization behind each of its hidden layers."""
+    from tasks.methods.backend import keras
+    from tasks.methods.networks.fit import FitSettings, fit
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((6,))
+    hidden = keras.layers.Dense(16, name="dense")(inputs)
+    hidden = keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.8)(hidden))
+    hidden = keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.8)(keras.layers.Dense(8, name="next")(hidden)))
+    model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax", name="head")(hidden))
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 6)).astype(np.float32)
+    y = (x[:, 0] * x[:, 1] > 0).astype(np.int64)
+    fit(model, (x[:200], y[:200]), (x[200:], y[200:]), FitSettings(epochs=15, learning_rate=1e-2, patience=15))
+    return model, (x[:200], y[:200]), (x[200:], y[200:])
+
+
+def test_attempt_measures_normalization_anew_before_it_trains(normalized, monkeypatch):
+    from tasks.methods.backend import keras
+    from tasks.methods.networks.fit import FitSettings
+    from tasks.methods.planning import attempt as module
+
+    model, train, validation = normalized
+    seen = []
+    monkeypatch.setattr(module, "fit", lambda small, *rest, **how: seen.append(small))
+    small, _ = attempt(model, Candidate(channels=0.5), train, validation, FitSettings(epochs=1))
+    norm = next(layer for layer in small.layers if isinstance(layer, keras.layers.BatchNormalization))
+    before = keras.Model(small.inputs, norm.input)(train[0]).numpy()
+
+    assert seen == [small]
+    np.testing.assert_allclose(norm.moving_mean.numpy(), before.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(norm.moving_variance.numpy(), before.var(axis=0), rtol=1e-3)
+
+
+def test_attempt_clusters_the_folded_network_so_that_clusters_are_served(normalized):
+    from tasks.methods.networks.fit import FitSettings
+    from tasks.methods.quantization.weights_of import layer_weights
+
+    model, train, validation = normalized
+    small, _ = attempt(model, Candidate(clusters=16), train, validation, FitSettings(epochs=1, batch_size=50))
+    _, flatbuffer = judge(small, ["float32"], train[0], validation)["float32"]
+
+    stored = layer_weights(flatbuffer, ["dense", "next", "head"])
+    assert {name: len(np.unique(values)) <= 16 for name, values in stored.items()} == dict.fromkeys(stored, True)
+    assert set(stored) == {"dense", "next", "head"}

@@ -11,7 +11,7 @@ from tasks.methods.networks.predict import predict
 from tasks.methods.networks.store import load, save
 from tasks.methods.networks.vet import refused
 from tasks.methods.pruning.channel_scores import scores
-from tasks.methods.pruning.channels import prune_channels, prune_channels_globally
+from tasks.methods.pruning.channels import prunable_layers, prune_channels, prune_channels_globally
 from tasks.methods.pruning.dependency_groups import dependencies
 
 layers = keras.layers
@@ -200,6 +200,13 @@ def test_at_least_one_channel_stays_and_a_multiple_rounds_up(model):
             assert len(after.channels) == (
                 count if before.whole or expected is None else min(count, -(-least // expected) * expected)
             )
+
+
+def test_prunable_layers_are_named_by_the_group_that_goes_together():
+    inputs = keras.Input((4, 4, 2))
+    sides = [layers.Conv2D(4, 1, name=name)(inputs) for name in ("conv", "other")]
+    hidden = layers.Conv2D(3, 1, name="alone")(layers.Add()(sides))
+    assert prunable_layers(classifier(inputs, layers.GlobalAveragePooling2D()(hidden))) == [("conv", "other"), ("alone",)]
 
 
 def test_zeros_among_the_weights_that_stay_are_kept():

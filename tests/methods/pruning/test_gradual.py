@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 
 from tasks.methods.backend import keras
 from tasks.methods.networks.architectures import build
@@ -17,25 +16,18 @@ from tasks.methods.pruning.scores import layer_scores
 
 
 @pytest.fixture(scope="module")
-def digits():
-    data = load_digits()
-    x, y = (data.data / 16).astype(np.float32), data.target.astype(np.int64)
-    return (x[:600], y[:600]), (x[600:900], y[600:900])
-
-
-@pytest.fixture(scope="module")
-def trained(digits):
+def trained(flat_digits):
     model = build("mlp", (64,), 10, [24], [], 0.0, seed=0)
-    fit(model, *digits, FitSettings(epochs=12, learning_rate=5e-3, schedule="cosine"))
+    fit(model, *flat_digits, FitSettings(epochs=12, learning_rate=5e-3, schedule="cosine"))
     return model
 
 
-def pruned(model, digits, asked, epochs=3, **how):
-    return prune(model, asked, *digits, epochs=epochs, batch_size=50, learning_rate=3e-3, seed=0, **how)
+def pruned(model, flat_digits, asked, epochs=3, **how):
+    return prune(model, asked, *flat_digits, epochs=epochs, batch_size=50, learning_rate=3e-3, seed=0, **how)
 
 
-def accuracy(model, digits):
-    x, y = digits[1]
+def accuracy(model, flat_digits):
+    x, y = flat_digits[1]
     return (predict(model, x).argmax(axis=1) == y).mean()
 
 
@@ -50,21 +42,21 @@ def test_gradients_are_the_root_mean_square_over_batches():
     np.testing.assert_allclose(Gradients(model)((x, y), np.random.default_rng(5))["head"], expected, rtol=1e-4)
 
 
-def test_gradients_see_frozen_layers_and_change_nothing(trained, digits):
+def test_gradients_see_frozen_layers_and_change_nothing(trained, flat_digits):
     inputs = keras.Input((64,))
     hidden = keras.layers.BatchNormalization()(keras.layers.Dense(4, name="frozen", trainable=False)(inputs))
     model = keras.Model(inputs, keras.layers.Dense(10, activation="softmax", name="head")(keras.layers.Dropout(0.5)(hidden)))
     before = model.get_weights()
-    first, second = (Gradients(model)(digits[0], np.random.default_rng(1)) for _ in range(2))
+    first, second = (Gradients(model)(flat_digits[0], np.random.default_rng(1)) for _ in range(2))
 
     assert (first["frozen"] > 0).any()
     assert all(np.array_equal(first[name], second[name]) for name in first)
     assert all(np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
 
 
-def test_gradients_take_few_rows_and_very_many(trained, digits):
-    many = tuple(np.resize(part, (MAX_ROWS + 40, *part.shape[1:])) for part in digits[0])
-    few = tuple(part[:3] for part in digits[0])
+def test_gradients_take_few_rows_and_very_many(trained, flat_digits):
+    many = tuple(np.resize(part, (MAX_ROWS + 40, *part.shape[1:])) for part in flat_digits[0])
+    few = tuple(part[:3] for part in flat_digits[0])
     for rows in (few, many):
         assert all(np.isfinite(size).all() for size in Gradients(trained)(rows, np.random.default_rng(0)).values())
 
@@ -98,9 +90,9 @@ def test_output_axes_know_transposed_convolutions():
 
 
 @pytest.mark.parametrize("criterion", [name for name in criteria.names() if name != "magnitude"])
-def test_every_criterion_reaches_the_asked_sparsity_in_every_kernel(trained, digits, criterion):
+def test_every_criterion_reaches_the_asked_sparsity_in_every_kernel(trained, flat_digits, criterion):
     seen = []
-    found = pruned(trained, digits, 0.8, criterion=criterion, on_epoch=lambda _, log: seen.append(log["sparsity"]))
+    found = pruned(trained, flat_digits, 0.8, criterion=criterion, on_epoch=lambda _, log: seen.append(log["sparsity"]))
 
     assert sparsity(found) == pytest.approx({"dense_1": 0.8, "head": 0.8}, abs=1e-3)
     assert seen == sorted(seen)
@@ -109,51 +101,58 @@ def test_every_criterion_reaches_the_asked_sparsity_in_every_kernel(trained, dig
 
 
 @pytest.mark.parametrize("budget", budgets.names())
-def test_every_budget_reaches_the_asked_sparsity_overall(trained, digits, budget):
-    found = pruned(trained, digits, 0.8, budget=budget)
+def test_every_budget_reaches_the_asked_sparsity_overall(trained, flat_digits, budget):
+    found = pruned(trained, flat_digits, 0.8, budget=budget)
     shares = sparsity(found)
 
     assert overall(found) == pytest.approx(0.8, abs=1e-3)
     assert (abs(shares["dense_1"] - shares["head"]) > 0.05) == (budget == "global")
 
 
-def test_magnitude_keeps_more_accuracy_than_random(trained, digits):
-    informed, control = (pruned(trained, digits, 0.8, criterion=name, budget="global") for name in ("magnitude", "random"))
+def test_magnitude_keeps_more_accuracy_than_random(trained, flat_digits):
+    informed, control = (pruned(trained, flat_digits, 0.8, criterion=name, budget="global") for name in ("magnitude", "random"))
 
-    assert accuracy(informed, digits) > accuracy(control, digits) + 0.02
-    assert accuracy(informed, digits) > accuracy(trained, digits) - 0.1
+    assert accuracy(informed, flat_digits) > accuracy(control, flat_digits) + 0.02
+    assert accuracy(informed, flat_digits) > accuracy(trained, flat_digits) - 0.1
 
 
 @pytest.mark.parametrize("criterion", ["magnitude", "importance"])
-def test_named_layers_get_their_own_sparsity_and_others_stay_dense(trained, digits, criterion):
-    found = pruned(trained, digits, {"dense_1": 0.75}, criterion=criterion)
+def test_named_layers_get_their_own_sparsity_and_others_stay_dense(trained, flat_digits, criterion):
+    found = pruned(trained, flat_digits, {"dense_1": 0.75}, criterion=criterion)
 
     assert sparsity(found) == pytest.approx({"dense_1": 0.75, "head": 0.0}, abs=1e-3)
 
 
 @pytest.mark.parametrize("criterion", ["magnitude", "importance"])
-def test_constant_schedule_is_at_full_sparsity_from_the_first_epoch(trained, digits, criterion):
+def test_constant_schedule_is_at_full_sparsity_from_the_first_epoch(trained, flat_digits, criterion):
     seen = []
-    pruned(trained, digits, 0.8, schedule="constant", criterion=criterion, on_epoch=lambda _, log: seen.append(log["sparsity"]))
+    pruned(
+        trained,
+        flat_digits,
+        0.8,
+        schedule="constant",
+        criterion=criterion,
+        on_epoch=lambda _, log: seen.append(log["sparsity"]),
+    )
 
     assert seen == pytest.approx([0.8] * 3, abs=1e-3)
 
 
-def test_two_by_four_has_two_zeros_in_every_four_inputs(trained, digits):
-    found = pruned(trained, digits, 0.5, m_by_n=(2, 4), criterion="taylor")
+def test_two_by_four_has_two_zeros_in_every_four_inputs(trained, flat_digits):
+    found = pruned(trained, flat_digits, 0.5, m_by_n=(2, 4), criterion="taylor")
 
     for kernel in kernels(found).values():
         zeros = (kernel.numpy() == 0).reshape(-1, 4, kernel.shape[-1]).sum(axis=1)
         np.testing.assert_array_equal(zeros, 2)
-    assert accuracy(found, digits) > accuracy(trained, digits) - 0.1
+    assert accuracy(found, flat_digits) > accuracy(trained, flat_digits) - 0.1
 
 
-def test_two_by_four_leaves_single_channels_dense(digits):
+def test_two_by_four_leaves_single_channels_dense(flat_digits):
     inputs = keras.Input((64,))
     pictures = keras.layers.Reshape((8, 8, 1))(inputs)
     maps = keras.layers.Conv2D(6, 3, strides=2, activation="relu", name="conv")(pictures)
     model = keras.Model(inputs, keras.layers.Dense(10, "softmax", name="head")(keras.layers.Flatten()(maps)))
-    found = pruned(model, digits, 0.5, epochs=1, m_by_n=(2, 4))
+    found = pruned(model, flat_digits, 0.5, epochs=1, m_by_n=(2, 4))
 
     # 54 inputs: 13 groups of four, and two more that are left as they are
     assert sparsity(found) == pytest.approx({"conv": 0.0, "head": 26 / 54})
@@ -161,24 +160,24 @@ def test_two_by_four_leaves_single_channels_dense(digits):
     assert (head[~m_by_n_mask(np.where(head == 0, -np.inf, np.abs(head)))] == 0).all()
 
 
-def test_layers_that_wrap_others_are_left_as_they_are(digits):
+def test_layers_that_wrap_others_are_left_as_they_are(flat_digits):
     inputs = keras.Input((64,))
     rows = keras.layers.TimeDistributed(keras.layers.Dense(4, name="inner"), name="rows")(keras.layers.Reshape((8, 8))(inputs))
     model = keras.Model(inputs, keras.layers.Dense(10, "softmax", name="head")(keras.layers.Flatten()(rows)))
-    found = pruned(model, digits, 0.5, epochs=1)
+    found = pruned(model, flat_digits, 0.5, epochs=1)
 
     assert sparsity(found) == {"head": 0.5}
     assert not np.array_equal(found.get_layer("rows").get_weights()[0], model.get_layer("rows").get_weights()[0])
 
 
 @pytest.fixture(scope="module")
-def sparse(trained, digits):
-    return pruned(trained, digits, 0.7, epochs=1)
+def sparse(trained, flat_digits):
+    return pruned(trained, flat_digits, 0.7, epochs=1)
 
 
 @pytest.mark.parametrize("how", [{"criterion": "random", "budget": "global"}, {"m_by_n": (2, 4)}])
-def test_what_is_zero_stays_zero(sparse, digits, how):
-    again = pruned(sparse, digits, 0.5, epochs=1, **how)
+def test_what_is_zero_stays_zero(sparse, flat_digits, how):
+    again = pruned(sparse, flat_digits, 0.5, epochs=1, **how)
 
     for name, kernel in kernels(sparse).items():
         assert (kernels(again)[name].numpy()[kernel.numpy() == 0] == 0).all()
@@ -186,8 +185,8 @@ def test_what_is_zero_stays_zero(sparse, digits, how):
         assert overall(again) == pytest.approx(0.7, abs=1e-3)
 
 
-def test_weights_are_identical_when_seeds_are_equal(trained, digits):
-    first, second = (pruned(trained, digits, 0.6, epochs=1, criterion="taylor", budget="global") for _ in range(2))
+def test_weights_are_identical_when_seeds_are_equal(trained, flat_digits):
+    first, second = (pruned(trained, flat_digits, 0.6, epochs=1, criterion="taylor", budget="global") for _ in range(2))
 
     assert all(np.array_equal(a, b) for a, b in zip(first.get_weights(), second.get_weights(), strict=True))
 
@@ -207,6 +206,6 @@ def test_weights_are_identical_when_seeds_are_equal(trained, digits):
         (0.5, {"m_by_n": (4, 4)}, "1 <= m < n"),
     ],
 )
-def test_bad_settings_get_a_clear_error(trained, digits, asked, how, message):
+def test_bad_settings_get_a_clear_error(trained, flat_digits, asked, how, message):
     with pytest.raises(ValueError, match=message):
-        pruned(trained, digits, asked, **how)
+        pruned(trained, flat_digits, asked, **how)

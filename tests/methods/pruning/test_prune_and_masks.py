@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 
 from tasks.methods.backend import keras
 from tasks.methods.networks.architectures import build
@@ -16,13 +15,6 @@ from tasks.methods.networks.surgery import new_head
 from tasks.methods.networks.vet import refused
 from tasks.methods.pruning.gradual import prune
 from tasks.methods.pruning.masks import Masks, kernels, overall, sparsity
-
-
-@pytest.fixture(scope="module")
-def digits():
-    data = load_digits()
-    x, y = (data.images / 16).astype(np.float32)[..., np.newaxis], data.target.astype(np.int64)
-    return (x[:600], y[:600]), (x[600:900], y[600:900])
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ def network():
 
 def test_scan_reads_the_accuracy_of_one_layer_pruned_at_a_time(network):
     model, x, y = network
-    scan = sensitivity_scan(model, x, y, [0.8, 0.95, 0.0])
+    scan = sensitivity_scan(OneShot(*network), [0.8, 0.95, 0.0])
 
     assert list(scan) == ["dense_1", "head"]
     for points in scan.values():
@@ -55,7 +55,7 @@ def test_one_shot_prunes_several_layers_and_starts_afresh_each_time(network):
 @pytest.mark.parametrize("criterion", criteria.names())
 def test_scan_takes_every_criterion_and_repeats_itself(network, criterion):
     model, x, y = network
-    first, second = (sensitivity_scan(model, x, y, [0.5, 0.9], criterion, train=(x, y), seed=2) for _ in range(2))
+    first, second = (sensitivity_scan(OneShot(model, x, y, criterion, (x, y), seed=2), [0.5, 0.9]) for _ in range(2))
 
     assert first == second
     assert all(points[0] == (0.0, 1.0) and 0 <= points[2][1] <= 1 for points in first.values())
@@ -64,7 +64,7 @@ def test_scan_takes_every_criterion_and_repeats_itself(network, criterion):
 def test_taylor_finds_the_weights_that_work_and_random_does_not(network):
     model, x, y = network
     taylor, random = (
-        sensitivity_scan(model, x, y, [0.8], criterion, train=(x, y))["head"][1][1] for criterion in ("taylor", "random")
+        sensitivity_scan(OneShot(model, x, y, criterion, (x, y)), [0.8])["head"][1][1] for criterion in ("taylor", "random")
     )
     assert taylor == 1.0
     assert random < 0.9
@@ -72,12 +72,12 @@ def test_taylor_finds_the_weights_that_work_and_random_does_not(network):
 
 def test_scan_asks_for_training_rows_where_the_criterion_needs_them(network):
     with pytest.raises(ValueError, match=r"Invalid `train`.*'taylor'.*train=None"):
-        sensitivity_scan(*network, [0.5], "taylor")
+        OneShot(*network, "taylor")
 
 
 def test_scan_refuses_a_percentage_and_an_unknown_layer(network):
     with pytest.raises(ValueError, match=r"Invalid `sparsities`.*Did you mean 0.5"):
-        sensitivity_scan(*network, [0.2, 50])
+        sensitivity_scan(OneShot(*network), [0.2, 50])
     with pytest.raises(ValueError, match="Did you mean 'head'"):
         OneShot(*network)({"heat": 0.5})
 
@@ -107,8 +107,8 @@ def test_choose_refuses_a_budget_that_is_no_fraction():
 
 
 def test_chosen_sparsities_keep_the_real_network_inside_the_budget(network):
-    scan, joint = sensitivity_scan(*network, [0.5, 0.8, 0.9, 0.95]), OneShot(*network)
-    chosen = choose_sparsities(scan, 0.05, joint)
+    joint = OneShot(*network)
+    chosen = choose_sparsities(sensitivity_scan(joint, [0.5, 0.8, 0.9, 0.95]), 0.05, joint)
 
     assert joint(chosen) >= joint({}) - 0.05
     assert min(chosen.values()) >= 0.5

@@ -5,7 +5,6 @@ import sys
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 
 from tasks.methods.backend import keras, tf
 from tasks.methods.litert import LiteRunner, latency_ms
@@ -17,14 +16,8 @@ from tasks.methods.quantization.convert import MODES, convert
 
 
 @pytest.fixture(scope="module")
-def digits():
-    data = load_digits()
-    return (data.images / 16).astype(np.float32)[..., np.newaxis], data.target.astype(np.int64)
-
-
-@pytest.fixture(scope="module")
-def networks(digits):
-    x, y = digits
+def networks(all_digits):
+    x, y = all_digits
     made = {}
     for architecture in ("mlp", "cnn"):
         made[architecture] = build(architecture, (8, 8, 1), 10, [24], [8, 12], 0.1, seed=0)
@@ -35,9 +28,9 @@ def networks(digits):
 
 @pytest.mark.parametrize("name", ["mlp", "cnn", "fused"])
 @pytest.mark.parametrize("mode", MODES)
-def test_convert_gives_the_networks_answers(networks, digits, name, mode):
-    x, y = digits[0][900:], digits[1][900:]
-    flatbuffer = convert(networks[name], mode, digits[0][:100])
+def test_convert_gives_the_networks_answers(networks, all_digits, name, mode):
+    x, y = all_digits[0][900:], all_digits[1][900:]
+    flatbuffer = convert(networks[name], mode, all_digits[0][:100])
     expected, found = predict(networks[name], x), LiteRunner(flatbuffer).run(x)
 
     four_bits = mode == "weight_only_int4"
@@ -46,15 +39,15 @@ def test_convert_gives_the_networks_answers(networks, digits, name, mode):
     assert (found.argmax(axis=1) == expected.argmax(axis=1)).mean() >= (0.85 if four_bits else 0.97)
 
 
-def test_convert_makes_smaller_flatbuffers_from_fewer_bits(digits):
+def test_convert_makes_smaller_flatbuffers_from_fewer_bits(all_digits):
     model = build("mlp", (64,), 10, [64], [], 0.0, seed=0)
-    sizes = {mode: len(convert(model, mode, digits[0][:50].reshape(50, 64))) for mode in MODES}
+    sizes = {mode: len(convert(model, mode, all_digits[0][:50].reshape(50, 64))) for mode in MODES}
 
     assert sizes["int8"] < sizes["float16"] < sizes["float32"]
 
 
-def test_convert_gives_equal_bytes_when_called_twice(networks, digits):
-    assert convert(networks["cnn"], "int8", digits[0][:50]) == convert(networks["cnn"], "int8", digits[0][:50])
+def test_convert_gives_equal_bytes_when_called_twice(networks, all_digits):
+    assert convert(networks["cnn"], "int8", all_digits[0][:50]) == convert(networks["cnn"], "int8", all_digits[0][:50])
 
 
 @pytest.mark.parametrize(
@@ -80,12 +73,12 @@ def test_convert_names_the_mode_when_a_layer_has_no_such_operation():
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 255, 256, 257, 600])
-def test_run_takes_any_number_of_rows(networks, digits, rows):
+def test_run_takes_any_number_of_rows(networks, all_digits, rows):
     runner = LiteRunner(convert(networks["mlp"], "float32"))
-    x = digits[0][:rows]
+    x = all_digits[0][:rows]
 
     np.testing.assert_allclose(runner.run(x), predict(networks["mlp"], x), atol=1e-5)
-    np.testing.assert_allclose(runner.run(digits[0][:1]), predict(networks["mlp"], digits[0][:1]), atol=1e-5)
+    np.testing.assert_allclose(runner.run(all_digits[0][:1]), predict(networks["mlp"], all_digits[0][:1]), atol=1e-5)
 
 
 def fixed(model, batch, integer):
@@ -102,15 +95,15 @@ def fixed(model, batch, integer):
     return converter.convert()
 
 
-def test_run_fills_up_a_fixed_batch(networks, digits):
+def test_run_fills_up_a_fixed_batch(networks, all_digits):
     runner = LiteRunner(fixed(networks["mlp"], 4, integer=False))
 
-    np.testing.assert_allclose(runner.run(digits[0][:6]), predict(networks["mlp"], digits[0][:6]), atol=1e-5)
+    np.testing.assert_allclose(runner.run(all_digits[0][:6]), predict(networks["mlp"], all_digits[0][:6]), atol=1e-5)
 
 
-def test_run_quantizes_for_a_flatbuffer_of_integer_input(networks, digits):
+def test_run_quantizes_for_a_flatbuffer_of_integer_input(networks, all_digits):
     runner = LiteRunner(fixed(networks["cnn"], 1, integer=True))
-    found, expected = runner.run(digits[0][900:1000]), predict(networks["cnn"], digits[0][900:1000])
+    found, expected = runner.run(all_digits[0][900:1000]), predict(networks["cnn"], all_digits[0][900:1000])
 
     assert runner.input_dtype == np.int8
     assert found.dtype == np.float32
@@ -131,10 +124,10 @@ def test_runner_refuses_bytes_that_are_no_model():
         LiteRunner(b"not a flatbuffer at all")
 
 
-def test_latency_is_a_time(networks, digits):
-    assert latency_ms(convert(networks["mlp"], "float32"), digits[0][:1], runs=5) > 0
+def test_latency_is_a_time(networks, all_digits):
+    assert latency_ms(convert(networks["mlp"], "float32"), all_digits[0][:1], runs=5) > 0
     with pytest.raises(ValueError, match="runs"):
-        latency_ms(b"", digits[0][:1], runs=0)
+        latency_ms(b"", all_digits[0][:1], runs=0)
 
 
 QUIET = """

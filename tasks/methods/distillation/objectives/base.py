@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.methods.backend import keras, tf
 from tasks.methods.registry import Methods
 
 # A saturated softmax, and every int8 output, holds exact zeros. Small enough that log and its gradient stay exact for
@@ -80,6 +79,8 @@ def log_softened(probabilities: Any, temperature: float) -> Any:
     Returns:
         float32 [b, k], nats.
     """
+    from tasks.methods.backend import tf
+
     return tf.nn.log_softmax(tf.math.log(tf.maximum(probabilities, SMALLEST)) / temperature)
 
 
@@ -93,4 +94,6 @@ def cross_entropy(labels: Any, probabilities: Any) -> Any:
     Returns:
         float32 [b], nats.
     """
+    from tasks.methods.backend import keras
+
     return keras.losses.sparse_categorical_crossentropy(labels, probabilities)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from tasks.methods.backend import tf
 from tasks.methods.distillation.objectives.base import Batch, cross_entropy, objective, objectives
 
 
@@ -19,5 +18,7 @@ def hard(batch: Batch) -> Any:
     Returns:
         Each row's loss, float32 [b], nats.
     """
+    from tasks.methods.backend import tf
+
     taught = cross_entropy(tf.argmax(batch.teacher, axis=-1), batch.student)
     return batch.alpha * taught + (1 - batch.alpha) * cross_entropy(batch.labels, batch.student)

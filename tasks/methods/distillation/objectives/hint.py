@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from tasks.methods.backend import tf
 from tasks.methods.distillation.objectives.base import Batch, cross_entropy, objective, objectives
 from tasks.methods.distillation.objectives.soft import divergence
 
@@ -22,6 +21,8 @@ def hint(batch: Batch) -> Any:
     Returns:
         Each row's loss, float32 [b]; the first term is unitless, the others are nats.
     """
+    from tasks.methods.backend import tf
+
     distance = tf.reduce_mean(tf.math.squared_difference(batch.teacher_features, batch.student_features), axis=-1)
     taught = distance + divergence(batch.teacher, batch.student, batch.temperature)
     return batch.alpha * taught + (1 - batch.alpha) * cross_entropy(batch.labels, batch.student)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from tasks.methods.backend import tf
 from tasks.methods.distillation.objectives.base import Batch, cross_entropy, log_softened, objective, objectives
 
 
@@ -19,6 +18,8 @@ def divergence(teacher: Any, student: Any, temperature: float) -> Any:
     Returns:
         float32 [b], nats; 0 where they agree.
     """
+    from tasks.methods.backend import tf
+
     log_t, log_s = log_softened(teacher, temperature), log_softened(student, temperature)
     return temperature**2 * tf.reduce_sum(tf.exp(log_t) * (log_t - log_s), axis=-1)
 

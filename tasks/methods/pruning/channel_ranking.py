@@ -1,37 +1,13 @@
-"""How much a channel matters, from the weights that make it: the norm of its filter (Li et al., arXiv:1608.08710)."""
+"""Scores of a whole group of channels: the sum over all filters that make them (Fang et al., arXiv:2301.12900)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from tasks.methods.backend import keras
 from tasks.methods.pruning.channel_kernels import kernel_of
+from tasks.methods.pruning.channel_scores import Score
 from tasks.methods.pruning.dependency_groups import Dependencies, Group
-from tasks.methods.registry import Methods
-
-Score = Callable[[np.ndarray], np.ndarray]
-scores: Methods[Score] = Methods("channel score")
-
-
-@scores.register("l2", reference="arXiv:1608.08710, section 4.4")
-def l2(kernel: np.ndarray) -> np.ndarray:
-    """The Euclidean norm of each filter.
-
-    Args:
-        kernel: float [weights of a channel, channels].
-
-    Returns:
-        [channels], in the unit of the weights; channels with the lowest go first.
-    """
-    norms: np.ndarray = np.sqrt(np.square(kernel).sum(axis=0))
-    return norms
-
-
-@scores.register("l1", reference="arXiv:1608.08710, section 3.1")
-def l1(kernel: np.ndarray) -> np.ndarray:
-    """The sum of each filter's absolute weights; shapes as for `l2`."""
-    norms: np.ndarray = np.abs(kernel).sum(axis=0)
-    return norms
 
 
 def group_scores(flat: keras.Model, found: Dependencies, group: Group, score: Score | Mapping[str, np.ndarray]) -> np.ndarray:
