@@ -2,7 +2,20 @@
 
 import typer
 
-from flows.commands import doctor, feedback, importing, packing, recipe, registry, run, schedule, serve, services, status
+from flows.commands import (
+    doctor,
+    feedback,
+    importing,
+    packing,
+    recipe,
+    registry,
+    run,
+    schedule,
+    serve,
+    services,
+    status,
+    suggest,
+)
 
 app = typer.Typer(
     name="bequest",
@@ -13,7 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (run, importing, registry, serve, packing, feedback, status, services, schedule, doctor, recipe):
+for module in (run, suggest, importing, registry, serve, packing, feedback, status, services, schedule, doctor, recipe):
     module.register(app)
 
 

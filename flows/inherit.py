@@ -1,35 +1,31 @@
 """The loop: preprocess, compress, transfer, fuse, train, evaluate, deploy. Order only, no maths."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
+from flows.beginning import begin
+from flows.heirs import heirs_of, shared
 from flows.loop import Loop, refreshed
 from flows.outcome import Outcome, as_markdown
 from flows.plan import Plan, plan
 from model_registry import gates, ledger, lineage, stages, versions
 from model_registry.drawing import as_svg
-from model_registry.errors import IntegrityError
 from model_registry.reference import DataRef, ModelRef
 from model_registry.versions import Version
 from tasks.compress import compress
 from tasks.convert import convert
-from tasks.data.dataset import DataSet
-from tasks.data.digest import source_digest
 from tasks.deploy import Deployment, deploy
 from tasks.evaluate import evaluate
 from tasks.fuse import fuse
 from tasks.plan import plan as plan_compression
-from tasks.preprocess import preprocess
 from tasks.recipe.inherit import dump, recipe_sha256
-from tasks.select import select
 from tasks.stage import Job
 from tasks.tracking import loop_run, outcomes
 from tasks.train import train
-from tasks.transfer import control, transfer
+from tasks.transfer import control
 
 _CHEAP = {"preprocess", "select"}  # they look again whenever the registry has grown; what they come to tells what changed
 
@@ -69,10 +65,11 @@ def inherit(recipe: str, trigger: dict[str, Any] | None = None, refresh: str | N
                 experiment_id=experiment_id,
                 trigger=started,
                 refreshed=again,
+                handed_down_by=tuple(version.ref for version in planned.handed_down_by),
             )
         )
-        data, ancestors = _begin(loop, planned)
-        candidate, scratch = _derive(loop, ancestors, data)
+        data, ancestors = begin(loop, planned)
+        candidate, scratch = _derive(loop, ancestors, [teacher.ref for teacher in planned.teachers], data)
         outcome = _finish(loop, planned, ancestors, candidate, scratch, data)
         run.rename(f"{outcome.version} {started['kind']}{' (unchanged)' if outcome.unchanged else ''}")
         run.text("lineage.txt", outcome.tree)
@@ -85,67 +82,21 @@ def inherit(recipe: str, trigger: dict[str, Any] | None = None, refresh: str | N
     return outcome
 
 
-def _begin(loop: Loop, planned: Plan) -> tuple[DataRef, list[ModelRef]]:
-    """The target's data set, and the ancestors: as named, or as the registry ranks them."""
-    recipe = loop.job.recipe
-    candidates = _sound(loop, lineage.candidates(exclude_name=recipe.name)) if planned.automatic else []
-    held, unknown = _held([*planned.ancestors, *candidates])
-    data = loop.run(
-        preprocess,
-        {"data": recipe.data.model_dump(mode="json"), "preprocess": recipe.preprocess.model_dump(mode="json")},
-        [source_digest(recipe, planned.base), json.dumps(planned.contract, sort_keys=True), *held],
-        base=str(planned.base),
-        contract=planned.contract,
-        held=held,
-        unknown=unknown,
-    )
-    if not planned.automatic:
-        return data, [version.ref for version in planned.ancestors]
-    chosen = loop.run(
-        select,
-        {"inherit": recipe.inherit.model_dump(mode="json")},
-        [data.sha256, *(each.sha256 for each in candidates)],
-        candidates=[each.ref for each in candidates],
-        data=data,
-    )
-    return data, chosen
-
-
-def _sound(loop: Loop, candidates: list[Version]) -> list[Version]:
-    """The candidates whose families' data sets can be read: a damaged one that nobody asked for is no reason to stop."""
-    sound = []
-    for candidate in candidates:
-        try:
-            for folder in _held([candidate])[0]:
-                DataSet.at(Path(folder))
-        except IntegrityError as error:
-            loop.notes.append(f"{candidate.label} is no candidate: {error}")
-            continue
-        sound.append(candidate)
-    return sound
-
-
-def _held(ancestors: list[Version]) -> tuple[list[str], list[str]]:
-    """Data sets of whole families, whose rows keep their split; and the versions whose data set is not here any more."""
-    family = {label: member for version in ancestors for label, member in lineage.ancestry(version).items()}
-    folders = {member.data_uri: label for label, member in family.items() if member.data_uri}
-    standing = sorted(folder for folder in folders if Path(folder).is_dir())
-    return standing, sorted(label for folder, label in folders.items() if folder not in standing)
-
-
-def _derive(loop: Loop, ancestors: list[ModelRef], data: DataRef) -> tuple[ModelRef, ModelRef | None]:
+def _derive(loop: Loop, ancestors: list[ModelRef], teachers: list[ModelRef], data: DataRef) -> tuple[ModelRef, ModelRef | None]:
     """Ancestors to one converted model, and the from-scratch control."""
     recipe = loop.job.recipe
     sections = recipe.model_dump(mode="json")
     augmentation = {"augment": sections["preprocess"]["augment"]}
-    learning = {"transfer": sections["transfer"], "model": sections["model"]} | augmentation
+    learning = {"transfer": shared(sections["transfer"]), "model": sections["model"]} | augmentation
+    solutions = [ref.sha256 for ref in loop.job.handed_down_by]
     smaller = [
         loop.run(
             compress,
             {
                 "compress": sections["compress"]["prune"],
+                "judged_as": [recipe.compress.judged_as, recipe.compress.quantize.calibration_rows],
                 "batch_size": recipe.train.batch_size,
-                "transfer": sections["transfer"],
+                "transfer": shared(sections["transfer"]),
             },
             [ancestor.sha256, ancestor.uri, data.sha256],
             ancestor=ancestor,
@@ -153,13 +104,10 @@ def _derive(loop: Loop, ancestors: list[ModelRef], data: DataRef) -> tuple[Model
         )
         for ancestor in ancestors
     ]
-    heirs = [
-        loop.run(transfer, learning, [ancestor.sha256, ancestor.uri, data.sha256], ancestor=ancestor, data=data)
-        for ancestor in smaller
-    ]
+    heirs = [heir for ancestor in smaller for heir in heirs_of(loop, ancestor, data, learning)]
     scratch = None
     if recipe.transfer.control or not heirs:
-        scratch = loop.run(control, learning, [data.sha256], data=data)
+        scratch = loop.run(control, learning, [data.sha256, *solutions], data=data)
     members = [*heirs, *([scratch] if scratch else [])]
     fused = loop.run(
         fuse, {"fuse": sections["fuse"]}, [data.sha256, *(heir.sha256 for heir in members)], heirs=members, data=data
@@ -167,9 +115,10 @@ def _derive(loop: Loop, ancestors: list[ModelRef], data: DataRef) -> tuple[Model
     trained = loop.run(
         train,
         {"train": sections["train"], "trigger": loop.job.trigger.get("parent")} | augmentation,
-        [fused.sha256, data.sha256],
+        [fused.sha256, data.sha256, *solutions, *(teacher.sha256 for teacher in teachers)],
         model_ref=fused,
         data=data,
+        taught_by=teachers,
     )
     converted = loop.run(
         plan_compression if recipe.compress.budget.limits else convert,

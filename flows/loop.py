@@ -10,6 +10,7 @@ from tasks import progress
 from tasks.contest import INCOMPARABLE
 from tasks.data.dataset import DataSet
 from tasks.derive import opened
+from tasks.ranking import Ranking
 from tasks.stage import Job, stage_key, stage_of
 
 ORDER = ("preprocess", "select", "compress", "transfer", "fuse", "train", "convert", "evaluate", "deploy")
@@ -91,6 +92,6 @@ def _check(result: Any) -> None:
         opened(result)
     elif isinstance(result, DataRef):
         DataSet.open(result)
-    elif isinstance(result, list):
-        for each in result:
+    elif isinstance(result, Ranking):
+        for each in result.chosen:
             _check(each)

@@ -9,6 +9,7 @@ from model_registry.errors import BequestError, InputError
 from model_registry.versions import Version
 from tasks.data.contract import profiled_on
 from tasks.data.digest import source_digest
+from tasks.inference_only import is_solution_only, require_network
 from tasks.recipe.inherit import merge
 from tasks.recipe.load import LoadedRecipe, load, parse
 from tasks.recipe.paths import anchored
@@ -24,16 +25,22 @@ class Plan:
         recipe: The whole recipe, its paths absolute.
         base: Folder of the recipe's file.
         ancestors: The versions named in it, in order; empty with `auto` until the registry has ranked its candidates.
+        handed_down_by: Versions named among the ancestors that are a solution alone: nothing of them is trained.
+        teachers: The versions that teach while the final model is trained, in order.
         inherited_keys: Dotted keys that came from the first ancestor's recipe.
         contract: The data contract to hold to: of the first ancestor where it is a version of the same model, else of the
             version in production.
+        other_contracts: Contracts of named ancestors of other projects, by label: told where the data differs, not enforced.
     """
 
     recipe: Recipe
     base: Path
     ancestors: list[Version]
+    handed_down_by: list[Version]
+    teachers: list[Version]
     inherited_keys: tuple[str, ...]
     contract: dict | None
+    other_contracts: dict[str, dict]
 
     @property
     def automatic(self) -> bool:
@@ -53,6 +60,7 @@ def plan(path: Path, *, prepare: Callable[[Path], object]) -> Plan:
     """
     loaded = load(path)
     ancestors = _ancestors(loaded, prepare)
+    handed_down_by, learning = _by_what_they_give(loaded, ancestors)
     stated, contract = anchored(loaded.stated, loaded.base), None
     inherited_keys: tuple[str, ...] = ()
     if loaded.inherit.solution and ancestors:
@@ -69,7 +77,37 @@ def plan(path: Path, *, prepare: Callable[[Path], object]) -> Plan:
         if ancestors[0].name == stated.get("name"):
             contract = solution.contract
     recipe = parse(stated, origin=str(path))
-    return Plan(recipe, loaded.base, ancestors, tuple(inherited_keys), contract or _reigning_contract(recipe, loaded.base))
+    distil = recipe.train.distil
+    return Plan(
+        recipe,
+        loaded.base,
+        learning,
+        handed_down_by,
+        [versions.resolve(address) for address in distil.teachers] if distil else [],
+        tuple(inherited_keys),
+        contract or _reigning_contract(recipe, loaded.base),
+        _other_contracts(recipe, ancestors),
+    )
+
+
+def _other_contracts(recipe: Recipe, ancestors: list[Version]) -> dict[str, dict]:
+    others = {each.label: Solution.read(artifacts.fetch(each)).contract for each in ancestors if each.name != recipe.name}
+    return {label: contract for label, contract in others.items() if contract is not None}
+
+
+def _by_what_they_give(loaded: LoadedRecipe, ancestors: list[Version]) -> tuple[list[Version], list[Version]]:
+    """Those that are a solution alone, and those with a network to train further."""
+    learning = [version for version in ancestors if not is_solution_only(version)]
+    for version in learning:
+        require_network(version, named_in="inherit.ancestors")
+    alone = [version for version in ancestors if is_solution_only(version)]
+    idle = alone if not loaded.inherit.solution else [version for version in alone if version is not ancestors[0]]
+    if idle:
+        raise InputError(
+            f"{loaded.path}: inherit.ancestors: {idle[0].label} is a solution alone, and the recipe is taken over from the "
+            "first ancestor, unless inherit.solution is false. Name it first, or leave it out."
+        )
+    return alone, learning
 
 
 def _reigning_contract(recipe: Recipe, base: Path) -> dict | None:

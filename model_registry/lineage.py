@@ -68,14 +68,15 @@ def as_mermaid(version: Version) -> str:
     lines = ["flowchart TD"]
     lines += [f'    {keys[label]}["{label}<br/>{summary(member)}"]' for label, member in family.items()]
     lines += [
-        f"    {keys[parent]} {'-.->' if role == 'solution' else '-->'} {keys[child]}" for parent, child, role in edges(family)
+        f"    {keys[parent]} {'-->' if role == 'weights' else '-.->'} {keys[child]}" for parent, child, role in edges(family)
     ]
     return "\n".join(lines) + "\n"
 
 
 def summary(member: Version) -> str:
     """One line on a version: operation, stage, validation accuracy where known."""
-    parts = [member.operation]
+    objective = member.facts.get("objective", "fine_tuning")
+    parts = [member.operation if objective == "fine_tuning" else f"{member.operation} by {objective}"]
     accuracy = member.figure("validation_accuracy")
     if accuracy is not None:
         parts.append(f"{accuracy:.3f}")

@@ -13,11 +13,13 @@ from tasks.stage import Job
 _LISTED = 5  # columns named in a note
 
 
-def adapted(job: Job, version: Version, model: Any, solution: Solution, rows: DataSet) -> Any:
+def adapted(
+    job: Job, version: Version, model: Any, solution: Solution, rows: DataSet, *, named_in: str = "inherit.ancestors"
+) -> Any:
     """The ancestor's network, taking the target's rows.
 
-    An ancestor with a fitted preprocessing says what each input of its network means; one without (an import may have none)
-    takes rows of its own shape as they come.
+    An ancestor with a fitted preprocessing says what each input of its network means. One that was brought in may say how it
+    wants its pixels: layers in front then make them of pictures in [0, 1]. One that says nothing takes rows as they come.
 
     Args:
         job: The loop's run.
@@ -25,6 +27,7 @@ def adapted(job: Job, version: Version, model: Any, solution: Solution, rows: Da
         model: Its network.
         solution: What it hands down.
         rows: The target data set.
+        named_in: The recipe's key that names it, for messages.
 
     Raises:
         InputError: The ancestor can't take the target's input.
@@ -33,14 +36,27 @@ def adapted(job: Job, version: Version, model: Any, solution: Solution, rows: Da
 
     try:
         if not _both_tables(solution, rows):
-            return surgery.adapt_input(model, rows.card.input_shape)
+            return surgery.adapt_input(_fed_as_known(model, solution, rows), rows.card.input_shape)
         known, given = (
-            [columns.Column(*each) for each in _inputs(state)] for state in (solution.preprocessing or {}, rows.preprocessing)
+            [columns.Column(*each) for each in inputs_of(state)] for state in (solution.preprocessing or {}, rows.preprocessing)
         )
         return columns.align_columns(model, known, given, job.recipe.seed)
     except ValueError as error:
-        remedy = "" if job.recipe.inherit.ancestors == "auto" else " Leave it out of `inherit.ancestors`."
+        unasked = named_in == "inherit.ancestors" and job.recipe.inherit.ancestors == "auto"
+        remedy = "" if unasked else f" Leave it out of `{named_in}`."
         raise InputError(f"{version.label} can't take the rows of {rows.card.source}: {error}{remedy}") from error
+
+
+def _fed_as_known(model: Any, solution: Solution, rows: DataSet) -> Any:
+    """The network behind what makes its own scale and order of channels; the network itself where it states neither."""
+    from tasks.methods.networks.picture_door import fed_as_known
+    from tasks.methods.picture_input import PictureInput
+
+    if solution.expects is None:
+        return model
+    if rows.card.modality != "image":
+        raise ValueError("It was trained on pictures of a scale of its own, and these rows are a table's.")
+    return fed_as_known(model, PictureInput.from_json(solution.expects))
 
 
 def changed_columns(version: Version, solution: Solution, rows: DataSet) -> str:
@@ -58,7 +74,7 @@ def _both_tables(solution: Solution, rows: DataSet) -> bool:
     return ours is not None and ours["modality"] == rows.preprocessing["modality"] == "tabular"
 
 
-def _inputs(state: dict[str, Any]) -> list[tuple[str, float, float]]:
+def inputs_of(state: dict[str, Any]) -> list[tuple[str, float, float]]:
     """Name, offset and scale of every transformed feature, in order; a category's place is not scaled."""
     scaling = {each["name"]: (each["offset"], each["scale"]) for each in state["columns"] if each["kind"] == "numeric"}
     return [(name, *scaling.get(name, (0.0, 1.0))) for name in feature_names(state)]

@@ -1,9 +1,7 @@
-"""Stage 2, compress: an ancestor is pruned before it is handed down; quality is read before and after on the same rows."""
+"""Stage 2, compress: an ancestor is pruned before it is handed down; judged before and after as it would be served."""
 
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from model_registry.errors import IntegrityError
 from model_registry.reference import DataRef, ModelRef
@@ -12,7 +10,9 @@ from tasks import progress
 from tasks.adapt import adapted
 from tasks.data.dataset import DataSet
 from tasks.derive import KERAS_FILE, derive, opened, parent, standing
-from tasks.learning import Pair, note
+from tasks.learning import Pair
+from tasks.prunings import asked_of, nothing_to_prune, pruned
+from tasks.serving_files import calibration_rows
 from tasks.solution import Solution
 from tasks.stage import Job, stage_task
 from tasks.tracking import stage_run
@@ -21,7 +21,9 @@ from tasks.tracking import stage_run
 def prune_ancestor(job: Job, key: str, ancestor: ModelRef, data: DataRef) -> ModelRef:
     """Prunes an ancestor, or hands it on whole where that costs more accuracy than the recipe allows.
 
-    It is pruned on the data it was made on where those still stand, else on the target's, under a new head.
+    It is pruned on the data it was made on where those still stand, else on the target's, under a new head. Before and after
+    are read off flatbuffers, on the same validation rows: converted as the final model will be, calibrated on the rows it is
+    pruned on; in float32 where LiteRT can't convert the ancestor so.
 
     Args:
         job: The loop's run.
@@ -31,9 +33,14 @@ def prune_ancestor(job: Job, key: str, ancestor: ModelRef, data: DataRef) -> Mod
 
     Returns:
         The pruned version; the ancestor itself where it is sparse already or the pruning was undone.
+
+    Raises:
+        InputError: The recipe names a layer that the ancestor does not have, or that cannot be pruned.
     """
     from tasks.methods.networks import store
+    from tasks.methods.planning.served import Change, Served, first_served
     from tasks.methods.pruning import masks
+    from tasks.methods.quantization.convert import convert
 
     config = job.recipe.compress.prune
     version, folder, solution = opened(ancestor)
@@ -44,74 +51,46 @@ def prune_ancestor(job: Job, key: str, ancestor: ModelRef, data: DataRef) -> Mod
         run.inherits(version)
         run.params(config.model_dump(mode="json") | {"ancestor": version.label})
         model = store.load(folder / KERAS_FILE)
-        before_sparsity = masks.overall(model)
-        if config.pattern != "channels" and before_sparsity >= config.sparsity - 0.005:
-            run.tags({"bequest.outcome": f"{version.label} is sparse already ({before_sparsity:.3f})"})
+        why = "" if config.layers or config.budget == "scan" else nothing_to_prune(config, model, config.sparsity)
+        if not why:
+            model, train, validation, solution, used = _ground(job, version, model, solution, data)
+            asked = asked_of(job, run, model, train, validation)
+            why = nothing_to_prune(config, model, asked)
+        if why:
+            run.tags({"bequest.outcome": f"{version.label} is handed on as it is: {why}"})
             return ancestor
-        model, train, validation, solution, used = _ground(job, version, model, solution, data)
+        calibration, modes = calibration_rows(job, train[0]), (job.recipe.compress.judged_as, "float32")
+        try:
+            mode, before = first_served(model, modes, calibration, validation)
+        except ValueError as error:
+            run.tags({"bequest.outcome": f"{version.label} is handed on as it is: it can't be judged as served: {error}"})
+            return ancestor
         progress.report("compress", version.label, 0, config.epochs)
-        before = _accuracy(model, *validation)
-        pruned = _prune(job, version.label, model, train, validation)
-        after = _accuracy(pruned, *validation)
-        facts = {
-            "validation_accuracy": after,
-            "validation_accuracy_before": before,
-            "sparsity": masks.overall(pruned),
-            "sparsity_before": before_sparsity,
+        small = pruned(job, version.label, model, asked, train, validation)
+        change = Change(before, Served.of(convert(small, mode, calibration), validation), job.recipe.seed)
+        facts = change.facts | {
+            "sparsity": masks.overall(small),
+            "sparsity_before": masks.overall(model),
             "parameters_before": model.count_params(),
         }
         run.metrics(facts)
-        run.json("sparsity_by_layer.json", masks.sparsity(pruned))
-        if before - after > config.max_drop:
-            run.tags(
-                {
-                    "bequest.outcome": f"pruning {version.label} was undone: validation accuracy fell from {before:.4f} "
-                    f"to {after:.4f}, allowed {config.max_drop}"
-                }
-            )
+        run.json("sparsity_by_layer.json", masks.sparsity(small))
+        run.tags({"bequest.judged_as": mode})
+        if not change.keeps_within(config.max_drop):
+            outcome = f"pruning {version.label} was undone: {change} as {mode}, allowed {config.max_drop}"
+            run.tags({"bequest.outcome": outcome})
             return ancestor
         return derive(
-            job, run, key, pruned, operation="pruned", parents=[parent(version)], solution=solution, data=used, facts=facts
+            job,
+            run,
+            key,
+            small,
+            operation="pruned",
+            parents=[parent(version)],
+            solution=solution,
+            data=used,
+            facts=facts | {"judged_as": mode},
         )
-
-
-def _prune(job: Job, label: str, model: Any, train: Pair, validation: Pair) -> Any:
-    """The smaller network, recovered: with zeros among its weights, or with fewer channels."""
-    from tasks.methods.networks.fit import FitSettings, fit
-    from tasks.methods.pruning.channels import prune_channels
-    from tasks.methods.pruning.gradual import prune
-    from tasks.methods.pruning.masks import Masks
-
-    config = job.recipe.compress.prune
-    assert config is not None
-
-    def tell(epoch: int, logs: dict[str, float]) -> None:
-        figure = f"sparsity {logs['sparsity']:.2f}" if "sparsity" in logs else note(logs)
-        progress.report("compress", label, epoch, config.epochs, figure)
-
-    batch_size, rate, seed = job.recipe.train.batch_size, config.learning_rate, job.recipe.seed
-    if config.pattern == "channels":
-        small = prune_channels(model, config.sparsity)
-        settings = FitSettings(
-            epochs=config.epochs, batch_size=batch_size, learning_rate=rate, seed=seed, patience=config.epochs
-        )
-        fit(small, train, validation, settings, masks=Masks.of(small), on_epoch=tell)
-        return small
-    return prune(
-        model,
-        config.sparsity,
-        train,
-        validation,
-        config.epochs,
-        batch_size,
-        rate,
-        seed,
-        on_epoch=tell,
-        criterion=config.criterion,
-        budget=config.budget,
-        schedule=config.schedule,
-        m_by_n=(2, 4) if config.pattern == "2:4" else None,
-    )
 
 
 def _ground(
@@ -145,12 +124,6 @@ def _ground(
     fit(ready, (train.x, train.y), (validation.x, validation.y), settings)
     own_solution = Solution(recipe=None, card=rows.card, preprocessing=rows.preprocessing, contract=rows.contract)
     return ready, (train.x, train.y), (validation.x, validation.y), own_solution, target
-
-
-def _accuracy(model: Any, x: np.ndarray, y: np.ndarray) -> float:
-    from tasks.methods.networks.predict import predict
-
-    return float((predict(model, x).argmax(axis=1) == y).mean())
 
 
 @stage_task

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tasks import progress
 from tasks.learning import Pair, note
-from tasks.methods.litert import LiteRunner
 from tasks.stage import Job
+
+if TYPE_CHECKING:
+    from tasks.methods.planning.served import Served
+
+Make = Callable[[], tuple[Any, bytes]]  # the network that is converted, and its flatbuffer
 
 
 @dataclass(frozen=True)
@@ -18,40 +22,58 @@ class Conversion:
 
     Attributes:
         how: Its name, for people.
-        model: The network that was converted: trained further where it learned the errors of int8.
-        flatbuffer: What would be served; None where the network has a layer that can't be converted so.
-        probabilities: What it says of the validation rows, float32 [n, classes].
-        accuracy: A fraction in [0, 1].
-        trouble: Why there is no flatbuffer.
+        model: The network that was converted: changed where its weights were put on a grid, or learned the errors of int8.
+        served: What would be served; None where the network has a layer that can't be converted so.
+        trouble: Why nothing would.
     """
 
     how: str
     model: Any
-    flatbuffer: bytes | None = None
-    probabilities: np.ndarray | None = None
-    accuracy: float = 0.0
+    served: "Served | None" = None
     trouble: str = ""
 
 
-def conversions(job: Job, model: Any, train: Pair, validation: Pair, calibration: np.ndarray) -> Iterator[Conversion]:
+def conversions(
+    job: Job, model: Any, train: Pair, validation: Pair, calibration: np.ndarray, whole: "Served"
+) -> Iterator[Conversion]:
     """Converts a network, one way after another; take the first that loses little enough.
 
     Args:
         job: The loop's run.
-        model: The trained network; it is not changed.
+        model: The network; it is not changed.
         train: x float32 [n, ...] and y, class indices [n].
         validation: Likewise.
         calibration: Rows of the training split.
+        whole: The network in float32, the last resort.
     """
+    from tasks.methods.planning.served import Served
+
+    for how, make in _ways(job, model, train, validation, calibration).items():
+        try:
+            made, flatbuffer = make()
+        except ValueError as error:
+            yield Conversion(how, model, trouble=str(error))
+            continue
+        yield Conversion(how, made, Served.of(flatbuffer, validation))
+    yield Conversion("float32", model, whole)
+
+
+def _ways(job: Job, model: Any, train: Pair, validation: Pair, calibration: np.ndarray) -> dict[str, Make]:
+    """Name -> how to convert, without plain float32."""
+    from tasks.methods.networks.fold import fold_batch_normalization
     from tasks.methods.quantization.aware import qat
     from tasks.methods.quantization.convert import convert
+    from tasks.methods.quantization.kept import found_in
     from tasks.methods.quantization.partial import layer_errors, partial_int8, worst_layers
+    from tasks.methods.quantization.power_of_two import power_of_two
 
     config = job.recipe.compress.quantize
 
-    def aware() -> tuple[Any, bytes]:
-        from tasks.methods.pruning.masks import Masks
+    def on_the_grid(bits: int) -> tuple[Any, bytes]:
+        found = power_of_two(fold_batch_normalization(model), bits)  # folded later, weights would leave the grid
+        return found, convert(found, config.mode)
 
+    def aware() -> tuple[Any, bytes]:
         trained = qat(
             model,
             train,
@@ -60,7 +82,7 @@ def conversions(job: Job, model: Any, train: Pair, validation: Pair, calibration
             job.recipe.train.batch_size,
             job.recipe.train.learning_rate / 10,
             job.recipe.seed,
-            preserve="sparsity" if len(Masks.of(model)) else "none",
+            preserve=found_in(model),
             on_epoch=lambda epoch, logs: progress.report(
                 "convert", "quantization-aware", epoch, config.aware_epochs, note(logs)
             ),
@@ -71,20 +93,13 @@ def conversions(job: Job, model: Any, train: Pair, validation: Pair, calibration
         errors = layer_errors(model, calibration)
         return model, partial_int8(model, calibration, worst_layers(errors, min(config.keep_float, len(errors))))
 
-    ways: dict[str, Callable[[], tuple[Any, bytes]]] = {config.mode: lambda: (model, convert(model, config.mode, calibration))}
+    ways: dict[str, Make] = {}
+    if bits := config.power_of_two_bits:
+        ways[f"{config.mode}, weights in {bits} bits on a power-of-two grid"] = lambda: on_the_grid(bits)
+    if config.mode != "float32":
+        ways[config.mode] = lambda: (model, convert(model, config.mode, calibration))
     if config.mode == "int8" and config.aware_epochs:
         ways["int8, quantization-aware"] = aware
     if config.mode == "int8" and config.keep_float:
         ways[f"int8, {config.keep_float} layers in float32"] = partly
-    ways["float32"] = lambda: (model, convert(model, "float32"))
-    x, y = validation
-    for how, make in ways.items():
-        try:
-            made, flatbuffer = make()
-        except ValueError as error:
-            if how == "float32":
-                raise
-            yield Conversion(how, model, trouble=str(error))
-            continue
-        probabilities = LiteRunner(flatbuffer).run(x)
-        yield Conversion(how, made, flatbuffer, probabilities, float((probabilities.argmax(axis=1) == y).mean()))
+    return ways

@@ -1,35 +1,46 @@
 """The final model, converted as it will be served: a LiteRT flatbuffer in a bundle of its own, without TensorFlow."""
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from model_registry.errors import InputError
 from model_registry.reference import DataRef, ModelRef
+from model_registry.versions import Operation
 from tasks import progress
+from tasks.clustering import clustered
 from tasks.conversions import Conversion, conversions
 from tasks.data.dataset import DataSet
 from tasks.derive import KERAS_FILE, derive, opened, parent, standing
 from tasks.learning import pairs, target_solution
+from tasks.recipe.compress_schema import Quantize
 from tasks.serving_files import calibration_rows, write_serving_files
 from tasks.stage import Job, stage_task
 from tasks.tracking import stage_run
+
+if TYPE_CHECKING:
+    from tasks.methods.planning.served import Change
 
 
 def convert_model(job: Job, key: str, model_ref: ModelRef, data: DataRef) -> ModelRef:
     """Converts the trained version and registers it with its bundle and its reference statistics.
 
-    Where the recipe's mode loses more validation accuracy than allowed, its remedies are tried in turn: training with the
-    errors of int8, some layers in float32, all of them in float32.
+    Its weights are clustered first where the recipe says so. Where the recipe's mode then loses more validation accuracy than
+    allowed against float32, its remedies are tried in turn: training with the errors of int8, some layers in float32, all of
+    them in float32. What is compared are flatbuffers throughout.
 
     Args:
         job: The loop's run.
         key: The stage's cache key.
         model_ref: The trained version.
         data: The target data set; its training split gives the calibration set.
+
+    Raises:
+        InputError: LiteRT can't convert the network in the mode that the recipe chose.
     """
     from tasks.methods.networks import store
-    from tasks.methods.networks.predict import predict
+    from tasks.methods.planning.served import Change, first_served
 
-    version, folder, _ = opened(model_ref)
+    version, folder, incoming = opened(model_ref)
     made = standing(job, key)
     if made is not None:
         return made
@@ -38,51 +49,66 @@ def convert_model(job: Job, key: str, model_ref: ModelRef, data: DataRef) -> Mod
     with stage_run(job.experiment_id, job.run_id, "convert", f"6 convert {version.label}") as run:
         run.inherits(version)
         run.params(config.model_dump(mode="json"))
-        model = store.load(folder / KERAS_FILE)
+        trained = store.load(folder / KERAS_FILE)
         train, validation = pairs(rows)
-        before = float((predict(model, validation[0]).argmax(axis=1) == validation[1]).mean())
-        tried: list[Conversion] = []
-        for way in conversions(job, model, train, validation, calibration_rows(job, train[0])):
-            tried.append(way)
-            if way.flatbuffer is not None and (way.how == "float32" or before - way.accuracy <= config.max_drop):
+        calibration = calibration_rows(job, train[0])
+        before = first_served(trained, ["float32"], calibration, validation)[1]
+        model, figures, undone = clustered(job, version.label, trained, rows, calibration)
+        whole = before if model is trained else first_served(model, ["float32"], calibration, validation)[1]
+        tried: list[tuple[Conversion, Change | None]] = []
+        for way in conversions(job, model, train, validation, calibration, whole):
+            change = Change(whole, way.served, job.recipe.seed) if way.served else None
+            tried.append((way, change))
+            if change and (way.how == "float32" or change.keeps_within(config.max_drop)):
                 break
-        served = tried[-1]
-        assert served.flatbuffer is not None  # float32 comes last, and is taken whatever it loses
-        assert served.probabilities is not None
-        run.metrics(
-            {"validation_accuracy": served.accuracy, "validation_accuracy_before": before, "size_bytes": len(served.flatbuffer)}
-        )
-        if len(tried) > 1:
-            given_up = "; ".join(_given_up(way, before) for way in tried[:-1])
-            run.tags({"bequest.outcome": f"{given_up}. Served: {served.how}, accuracy {served.accuracy:.4f}"})
-        facts: dict[str, Any] = {
-            "validation_accuracy": served.accuracy,
-            "validation_accuracy_before": before,
-            "size_bytes": len(served.flatbuffer),
-            "mode": served.how,
-        }
-        progress.report("convert", version.label, 1, 1, f"{served.how}, {len(served.flatbuffer) / 1024:.0f} KiB")
-        files = partial(
-            write_serving_files, job=job, rows=rows, flatbuffer=served.flatbuffer, probabilities=served.probabilities
-        )
+        way = tried[-1][0]
+        assert way.served is not None  # float32 comes last, and is taken whatever it loses
+        given_up = [undone] * bool(undone) + [_given_up(config, *each) for each in tried[:-1]]
+        result = Change(before, way.served, job.recipe.seed)
+        if given_up:
+            run.tags({"bequest.outcome": f"{'; '.join(given_up)}. Served: {way.how}, accuracy {way.served.accuracy:.4f}"})
+        run.metrics(result.facts | figures)
+        progress.report("convert", version.label, 1, 1, f"{way.how}, {way.served.size_bytes / 1024:.0f} KiB")
         return derive(
             job,
             run,
             key,
-            served.model,
-            operation="converted" if served.how == "float32" else "quantized",
+            way.model,
+            operation=_operation(way, figures),
             parents=[parent(version)],
-            solution=target_solution(job, rows),
+            solution=target_solution(job, rows, incoming.tuned),
             data=data,
-            facts=facts,
-            extras=files,
+            facts=result.facts | (figures if "clusters" in figures else {}) | {"mode": way.how},
+            extras=partial(
+                write_serving_files,
+                job=job,
+                rows=rows,
+                flatbuffer=way.served.flatbuffer,
+                probabilities=way.served.probabilities,
+            ),
         )
 
 
-def _given_up(way: Conversion, before: float) -> str:
-    if way.flatbuffer is None:
-        return f"{way.how} can't be made: {way.trouble}"
-    return f"{way.how} undone: accuracy fell from {before:.4f} to {way.accuracy:.4f}"
+def _given_up(config: Quantize, way: Conversion, change: "Change | None") -> str:
+    """Why a way was not taken.
+
+    Raises:
+        InputError: The network has no form in the mode that the recipe chose; the default mode is nobody's choice.
+    """
+    if change is not None:
+        return f"{way.how} undone: {change}, allowed {config.max_drop}"
+    if way.how == config.mode != Quantize().mode:
+        raise InputError(
+            f"compress.quantize.mode: expected a mode that LiteRT has for all layers of this network. Received: {config.mode}, "
+            f"and it can't be made: {way.trouble}"
+        )
+    return f"{way.how} can't be made: {way.trouble}"
+
+
+def _operation(way: Conversion, figures: dict[str, Any]) -> Operation:
+    if way.how != "float32":
+        return "quantized"
+    return "clustered" if "clusters" in figures else "converted"
 
 
 @stage_task

@@ -23,12 +23,19 @@ KERAS_FILE = "model.keras"
 BUNDLE = "bundle"
 PYFUNC_LOADER = "deployments.serving.pyfunc"
 
+MADE_BY_A_RECIPE = ("trained", "distilled", "retrained")  # whose settings an imported solution has a share in
+
 log = logging.getLogger(__name__)
 
 
 def parent(version: Version, role: str = "weights") -> Parent:
     """The edge to `version`, as its child records it."""
     return Parent.model_validate({"name": version.name, "version": version.version, "sha256": version.sha256, "role": role})
+
+
+def _handed_down(ref: ModelRef) -> Parent:
+    """The edge to a version that gave its recipe alone."""
+    return Parent(name=ref.name, version=ref.version, sha256=ref.sha256, role="solution")
 
 
 def standing(job: Job, key: str) -> ModelRef | None:
@@ -99,7 +106,11 @@ def derive(
         if extras is not None:
             extras(folder)
         write_mlmodel(folder, run.run_id)
-        facts = facts | store.describe(model) | run.cost()
+        if operation in MADE_BY_A_RECIPE:
+            parents = [*(_handed_down(ref) for ref in job.handed_down_by), *parents]
+        labels = [f"{each.name}/{each.version}" for each in parents if each.role == "weights"]
+        chosen = [job.suggested[label] for label in labels if label in job.suggested]
+        facts = facts | ({"suggested": "; ".join(chosen)} if chosen else {}) | store.describe(model) | run.cost()
         version = versions.register(
             job.name,
             folder,
@@ -123,7 +134,7 @@ def derive(
 def write_mlmodel(folder: Path, run_id: str) -> None:
     """Makes the folder an MLflow model; with a bundle it is a pyfunc whose loader runs LiteRT and unpickles nothing."""
     described = Model(run_id=run_id)
-    described.add_flavor("bequest", keras_file=KERAS_FILE)
+    described.add_flavor("bequest", **({"keras_file": KERAS_FILE} if (folder / KERAS_FILE).is_file() else {}))
     if (folder / BUNDLE).is_dir():
         add_to_model(described, loader_module=PYFUNC_LOADER, data=BUNDLE)
     described.save(str(folder / "MLmodel"))

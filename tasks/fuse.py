@@ -71,7 +71,7 @@ def fuse_heirs(job: Job, key: str, heirs: list[ModelRef], data: DataRef) -> Mode
             fused,
             operation="fused",
             parents=[parent(found[position][0]) for position in kept],
-            solution=target_solution(job, rows),
+            solution=target_solution(job, rows, found[int(np.argmax(weights))][2].tuned),
             data=data,
             facts=facts,
         )

@@ -51,8 +51,18 @@ def validation_facts(model: Any, rows: DataSet) -> dict[str, float]:
     return {"validation_accuracy": found["accuracy"], "validation_log_loss": found["log_loss"]}
 
 
-def target_solution(job: Job, rows: DataSet) -> Solution:
-    """The solution that a version made on the target data hands down."""
+def target_solution(job: Job, rows: DataSet, tuned: dict[str, Any] | None) -> Solution:
+    """The solution that a version made on the target data hands down.
+
+    Args:
+        job: The loop's run.
+        rows: The target data set.
+        tuned: Hyper-parameters found best in the family so far.
+    """
     return Solution(
-        recipe=job.recipe.model_dump(mode="json"), card=rows.card, preprocessing=rows.preprocessing, contract=rows.contract
+        recipe=job.recipe.model_dump(mode="json"),
+        card=rows.card,
+        preprocessing=rows.preprocessing,
+        contract=rows.contract,
+        tuned=tuned,
     )

@@ -4,7 +4,7 @@ import time
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model_registry.errors import BequestError
 from model_registry.reference import DataRef, ModelRef
@@ -14,12 +14,15 @@ from tasks import progress
 from tasks.data.dataset import DataSet
 from tasks.derive import KERAS_FILE, derive, opened, parent, standing
 from tasks.learning import augmenter, pairs, target_solution
-from tasks.methods.litert import LiteRunner
 from tasks.methods.planning.front import Budget, Point, front, pick
 from tasks.plan_journal import Journal
 from tasks.serving_files import calibration_rows, write_serving_files
+from tasks.solution import Solution
 from tasks.stage import Job, stage_task
 from tasks.tracking import StageRun, stage_run
+
+if TYPE_CHECKING:
+    from tasks.methods.planning.served import Served
 
 TASK = "plan"
 _OPERATIONS: dict[str, Operation] = {"channels": "pruned", "sparsity": "pruned", "clusters": "clustered"}
@@ -39,7 +42,9 @@ def plan_compression(job: Job, key: str, model_ref: ModelRef, data: DataRef) -> 
     Raises:
         BequestError: LiteRT has no operation for one of the network's layers.
     """
-    version, folder, _ = opened(model_ref)
+    from tasks.methods.planning.served import Served
+
+    version, folder, incoming = opened(model_ref)
     made = standing(job, key)
     if made is not None:
         return made
@@ -53,7 +58,9 @@ def plan_compression(job: Job, key: str, model_ref: ModelRef, data: DataRef) -> 
         trained = next(point for point in points if point.candidate == 0 and point.mode == "float32")
         chosen, within = pick(points, trained, limits, config.max_drop)
         _tell(run, points, trained, chosen, limits, within)
-        register = partial(_register, job, run, journal, trained, version, rows, data)
+        solution = target_solution(job, rows, incoming.tuned)
+        before = Served.of(journal.flatbuffer(trained).read_bytes(), pairs(rows)[1])
+        register = partial(_register, job, run, journal, before, version, solution, rows, data)
         others = [point for point in front(points) if point != chosen]
         for number, point in enumerate(others):
             progress.report(TASK, point.title, number, len(others) + 1, "registered")
@@ -69,7 +76,7 @@ def _search(job: Job, journal: Journal, folder: Path, rows: DataSet) -> list[Poi
     from tasks.methods.networks import store
     from tasks.methods.networks.fit import FitSettings
     from tasks.methods.planning.attempt import attempt
-    from tasks.methods.planning.judge import judge
+    from tasks.methods.planning.judge import AWARE, judge, judge_aware
     from tasks.methods.planning.search import Search
 
     config, (train, validation) = job.recipe.compress.search, pairs(rows)
@@ -87,21 +94,27 @@ def _search(job: Job, journal: Journal, folder: Path, rows: DataSet) -> list[Poi
         def tell(step: str, number: int = number) -> None:
             progress.report(TASK, f"network {number + 1} of {config.trials}", number, config.trials, step)
 
-        modes = config.modes if number else ["float32", *(mode for mode in config.modes if mode != "float32")]
-        small, judged = None, {}
+        modes = [mode for mode in config.modes if mode != AWARE]
+        modes = modes if number else ["float32", *(mode for mode in modes if mode != "float32")]
+        judged: dict[str, tuple[Point, bytes]] = {}
+        small: Any = None
+        own: dict[str, Any] = {}
         try:
             small, spent = attempt(model, candidate, train, validation, settings, augment=augmenter(job, rows), on_step=tell)
-            judged = judge(
-                small, modes, calibration, validation, steps=candidate.titles, training_steps=spent, candidate=number
-            )
-        except ValueError:  # one network that diverges is no reason to give up: it has no points
+            made: dict[str, Any] = {"steps": candidate.titles, "training_steps": spent, "candidate": number}
+            judged = judge(small, modes, calibration, validation, **made)
+            if AWARE in config.modes:
+                tell("int8, quantization-aware")
+                point, flatbuffer, own[AWARE] = judge_aware(small, train, validation, settings, **made)
+                judged[AWARE] = point, flatbuffer
+        except ValueError:  # one network that diverges, or has no form for int8, is no reason to give up: it has fewer points
             pass
         if not number and "float32" not in judged:
             raise BequestError(
                 f"{job.name}: LiteRT can't run one of the trained network's layers. Inherit from another ancestor, or state "
                 "another model.architecture."
             )
-        journal.add(candidate, small, judged)
+        journal.add(candidate, small, judged, own)
         search.learn(candidate, [point for point, _ in judged.values()])
         tried.append((candidate, [point for point, _ in judged.values()]))
     return [point for _, points in tried for point in points]
@@ -143,8 +156,9 @@ def _register(
     job: Job,
     run: StageRun,
     journal: Journal,
-    trained: Point,
+    before: "Served",
     version: Version,
+    solution: Solution,
     rows: DataSet,
     data: DataRef,
     point: Point,
@@ -152,19 +166,13 @@ def _register(
 ) -> ModelRef:
     """The version of one point, with the very flatbuffer that was judged; the standing one where a run before made it."""
     from tasks.methods.networks import store
+    from tasks.methods.planning.served import Change, Served
 
     made = standing(job, key)
     if made is not None:
         return made
-    flatbuffer = journal.flatbuffer(point).read_bytes()
-    probabilities = LiteRunner(flatbuffer).run(rows.split("validation").x)
-    facts: dict[str, Any] = {
-        "validation_accuracy": point.accuracy,
-        "validation_accuracy_before": trained.accuracy,
-        "validation_accuracy_low": point.interval[0],
-        "validation_accuracy_high": point.interval[1],
-        "size_bytes": point.size_bytes,
-        "packed_bytes": point.packed_bytes,
+    served = Served.of(journal.flatbuffer(point).read_bytes(), pairs(rows)[1])
+    facts = Change(before, served, job.recipe.seed).facts | {
         "latency_ms": point.latency_ms,
         "training_steps": point.training_steps,
         "mode": point.mode,
@@ -178,10 +186,12 @@ def _register(
         store.load(journal.network(point)),
         operation="quantized" if point.mode != "float32" else _OPERATIONS.get(last, "converted"),
         parents=[parent(version)],
-        solution=target_solution(job, rows),
+        solution=solution,
         data=data,
         facts=facts,
-        extras=partial(write_serving_files, job=job, rows=rows, flatbuffer=flatbuffer, probabilities=probabilities),
+        extras=partial(
+            write_serving_files, job=job, rows=rows, flatbuffer=served.flatbuffer, probabilities=served.probabilities
+        ),
     )
 
 

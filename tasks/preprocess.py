@@ -10,6 +10,7 @@ from model_registry.reference import DataRef
 from model_registry.store import ensure
 from tasks import progress
 from tasks.data.card import DataCard
+from tasks.data.contract_differences import contract_differences
 from tasks.data.dataset import DataSet
 from tasks.data.prepare import prepare
 from tasks.stage import Job, stage_task
@@ -18,13 +19,16 @@ from tasks.tracking import stage_run
 MOST_NOTES = 5  # on the terminal, one line each stage
 
 
-def prepare_data(job: Job, base: str, contract: dict | None, held: list[str], unknown: list[str]) -> DataRef:
+def prepare_data(
+    job: Job, base: str, contract: dict | None, other_contracts: dict[str, dict], held: list[str], unknown: list[str]
+) -> DataRef:
     """Prepares the recipe's data set and logs it to MLflow with its fingerprint.
 
     Args:
         job: The loop's run.
         base: Folder from which the recipe's relative paths start.
         contract: The data contract handed down by the first ancestor, if any.
+        other_contracts: Contracts of ancestors of other projects, by label; where the data differs is told.
         held: Data sets of the ancestors' families: their rows keep their split, so that nothing trained on is tested on.
         unknown: Members of those families whose data sets are not here, so that their rows cannot be told.
     """
@@ -33,7 +37,10 @@ def prepare_data(job: Job, base: str, contract: dict | None, held: list[str], un
         run.params({"source": job.recipe.data.source, **_flat(job.recipe.preprocess.model_dump(mode="json"))})
         doubts: list[str] = []
         ref = _prepared(job, Path(base), contract or None, [Path(each) for each in held], doubts.append)
-        card = DataSet.open(ref).card
+        rows = DataSet.open(ref)
+        card = rows.card
+        for label, suite in other_contracts.items():
+            doubts += [f"unlike the rows of {label}: {line}" for line in contract_differences(rows, suite)]
         if unknown:
             doubts.append(
                 f"rows that {', '.join(unknown)} learned from cannot be told, their data sets are not here: "
@@ -59,9 +66,9 @@ def prepare_data(job: Job, base: str, contract: dict | None, held: list[str], un
             more = [f"and {len(notes) - MOST_NOTES} more in notes.txt of its run"] if len(notes) > MOST_NOTES else []
             run.tags({"bequest.outcome": "; ".join([*notes[:MOST_NOTES], *more])})
             run.text("notes.txt", "\n".join(notes))
-    rows = f"{sum(sum(counts.values()) for counts in card.counts.values())} rows"
+    count = f"{sum(sum(counts.values()) for counts in card.counts.values())} rows"
     quarantined = f", {card.rows_quarantined} quarantined" if card.rows_quarantined else ""
-    progress.report("preprocess", card.name, 1, 1, f"{rows}{quarantined}")
+    progress.report("preprocess", card.name, 1, 1, f"{count}{quarantined}")
     return ref
 
 
@@ -105,6 +112,14 @@ def _flat(section: dict, prefix: str = "") -> dict[str, str]:
 
 
 @stage_task
-def preprocess(job: Job, key: str, base: str, contract: dict | None, held: list[str], unknown: list[str]) -> DataRef:
+def preprocess(
+    job: Job,
+    key: str,
+    base: str,
+    contract: dict | None,
+    other_contracts: dict[str, dict],
+    held: list[str],
+    unknown: list[str],
+) -> DataRef:
     """Runs `prepare_data` as a Prefect task."""
-    return prepare_data(job, base, contract, held, unknown)
+    return prepare_data(job, base, contract, other_contracts, held, unknown)

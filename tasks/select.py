@@ -1,24 +1,23 @@
 """Which ancestors to inherit from, where the recipe leaves it to the registry: candidates ranked on the target data."""
 
-from typing import Any
-
-import numpy as np
-
-from model_registry.errors import IntegrityError
 from model_registry.reference import DataRef, ModelRef
 from tasks import progress
-from tasks.adapt import adapted
-from tasks.data.dataset import DataSet
-from tasks.derive import KERAS_FILE, opened
-from tasks.methods.selection import selectors
+from tasks.candidates import Candidate, Sample, judged
+from tasks.methods.selection.order import mean_ranks, reordered
+from tasks.methods.selection.race import Race
+from tasks.racing import CONTROL, hold
+from tasks.ranking import Ranking
+from tasks.ranking_entries import entries_of, raced, verdict_of
+from tasks.ranking_page import as_markdown
 from tasks.stage import Job, stage_task
-from tasks.tracking import stage_run
-
-MOST_ROWS = 2000
+from tasks.tracking import StageRun, stage_run
 
 
-def rank(job: Job, key: str, candidates: list[ModelRef], data: DataRef) -> list[ModelRef]:
-    """Ranks candidates by how well their features tell the target's classes apart, on training rows alone.
+def rank(job: Job, key: str, candidates: list[ModelRef], data: DataRef) -> Ranking:
+    """Ranks candidates by what their networks make of the target's training rows, and races the best against the control.
+
+    Whoever the network from scratch is clearly ahead of in the race is not inherited from; where that is true of the one
+    that wins it, nobody is, and the project starts fresh.
 
     Args:
         job: The loop's run.
@@ -27,46 +26,84 @@ def rank(job: Job, key: str, candidates: list[ModelRef], data: DataRef) -> list[
         data: The target data set.
 
     Returns:
-        The best `inherit.max_ancestors`, best first; empty where no candidate can take the target's input.
+        The ranking; its `chosen` are at most `inherit.max_ancestors`, best first.
     """
-    from tasks.methods.networks import graph, store
-
-    config, rows = job.recipe.inherit, DataSet.open(data)
-    train = rows.split("train")
-    # Rows keep the order of their source, which may be sorted by class.
-    sample = np.random.default_rng(job.recipe.seed).permutation(len(train.y))[:MOST_ROWS]
-    x, y = train.x[sample], train.y[sample]
-    scored: list[tuple[float, ModelRef]] = []
-    table: list[dict[str, Any]] = []
-    damaged: list[str] = []
+    config = job.recipe.inherit
     with stage_run(job.experiment_id, job.run_id, "select", "2 select ancestors") as run:
-        run.params({"selector": config.selector, "candidates": len(candidates), "key": key})
+        run.params({"selector": ", ".join(config.ranked_by), "candidates": len(candidates), "key": key})
+        found: list[Candidate] = []
+        sample = Sample.of(job, data)
         for position, candidate in enumerate(candidates):
             label = f"{candidate.name}/{candidate.version}"
             progress.report("select", label, position, len(candidates))
-            try:
-                version, folder, solution = opened(candidate)
-                model = adapted(job, version, store.load(folder / KERAS_FILE), solution, rows)
-                score = selectors.get(config.selector)(graph.features(model, x), y, job.recipe.seed)
-            except (ValueError, IntegrityError) as error:
-                table.append({"candidate": label, "score": None, "reason": str(error)})
-                if isinstance(error, IntegrityError):
-                    damaged.append(str(error))
-                continue
-            scored.append((score, candidate))
-            table.append({"candidate": label, "score": score, "reason": ""})
-        scored.sort(key=lambda pair: -pair[0])
-        chosen = [candidate for _, candidate in scored[: config.max_ancestors]]
-        run.json("ranking.json", table)
-        run.metrics({f"score_{position}": score for position, (score, _) in enumerate(scored)})
-        notes = [f"chosen: {', '.join(ref.uri for ref in chosen) or 'none, starting fresh'}"]
-        notes += [f"left out, as it is damaged: {reason}" for reason in damaged]
-        run.tags({"bequest.outcome": "; ".join(notes)})
-    progress.report("select", ", ".join(ref.uri for ref in chosen) or "none", len(candidates), len(candidates))
-    return chosen
+            found.append(judged(job, candidate, sample))
+            progress.report("select", label, len(candidates), len(candidates), found[-1].refusal[:28])
+        fit = [each for each in found if not each.refusal]
+        ranks = _mean_ranks(config.ranked_by, fit)
+        order = sorted((each.version.label for each in fit), key=lambda label: ranks[label])
+        refs = {each.version.label: each.version.ref for each in fit}
+        race = None
+        if config.race and order:
+            taking_part = order[: max(config.race.contestants, config.max_ancestors)]
+            race = hold(job, config.race, {label: refs[label] for label in taking_part}, sample.rows)
+            order = reordered(order, race)
+        chosen = _chosen(order, race, config.max_ancestors)
+        ranking = Ranking(
+            selectors=config.ranked_by,
+            relevance=config.relevance,
+            entries=entries_of(found, order, ranks, race, chosen, config.ranked_by, sample.rows),
+            control=raced(race, CONTROL) if race else None,
+            chosen=[refs[label] for label in chosen],
+            verdict=verdict_of(found, order, race, chosen),
+            run_id=run.run_id,
+        )
+        _tell(run, ranking, found, race)
+    progress.report("select", ", ".join(chosen) or "none", 1, 1, "chosen")
+    return ranking
+
+
+def _mean_ranks(names: list[str], found: list[Candidate]) -> dict[str, float]:
+    ranks = mean_ranks({name: [each.scores[name] for each in found] for name in names})
+    return {each.version.label: float(value) for each, value in zip(found, ranks, strict=True)}
+
+
+def _chosen(order: list[str], race: Race | None, most: int) -> list[str]:
+    """Nobody, where the network from scratch is clearly ahead of the winner of the race; else whoever it is not ahead of."""
+    if race is None:
+        return order[:most]
+    if race.clearly_ahead(CONTROL, next(label for label in race.order if label != CONTROL)):
+        return []
+    return [label for label in order if label in race.order and not race.clearly_ahead(CONTROL, label)][:most]
+
+
+def _tell(run: StageRun, ranking: Ranking, found: list[Candidate], race: Race | None) -> None:
+    """Table, picture, inputs and outcome, for MLflow's UI and for the loop's summary."""
+    from tasks.methods.selection.picture import ranking_png
+
+    run.json("ranking.json", ranking.model_dump(mode="json"))
+    run.text("ranking.md", as_markdown(ranking))
+    ranked = [entry for entry in ranking.entries if entry.rank is not None]
+    if ranked:
+        scores = [(entry.version, entry.scores, entry.mean_rank or 0.0) for entry in ranked]
+        run.picture("ranking.png", ranking_png(scores, race, CONTROL, [entry.version for entry in ranked if entry.chosen]))
+    if race:
+        table = [
+            {"epochs": each.epochs, "losses": {n: each.loss(n) if n in each.rows else None for n in each.order}}
+            for each in race.rounds
+        ]
+        run.json("race.json", {"rounds": table, "order": race.order, "cpu_seconds": race.cpu_s})
+    run.inherits(*(each.version for each in found if each.version.label in ranking.reasons))
+    run.metrics({f"mean_rank_{position}": entry.mean_rank or 0.0 for position, entry in enumerate(ranked)})
+    if len(ranking.selectors) == 1:
+        firsts = [entry.scores[ranking.selectors[0]] for entry in ranked]
+        run.metrics({f"score_{position}": score for position, score in enumerate(firsts) if score is not None})
+    damaged = [f"left out, as it is damaged: {each.refusal}" for each in found if each.damaged]
+    run.tags(
+        {"bequest.outcome": "; ".join([ranking.verdict, *damaged]), "bequest.chosen": ", ".join(ranking.reasons) or "none"}
+    )
 
 
 @stage_task
-def select(job: Job, key: str, candidates: list[ModelRef], data: DataRef) -> list[ModelRef]:
+def select(job: Job, key: str, candidates: list[ModelRef], data: DataRef) -> Ranking:
     """Runs `rank` as a Prefect task."""
     return rank(job, key, candidates, data)

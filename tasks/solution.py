@@ -1,4 +1,4 @@
-"""What an ancestor hands down beside its weights: recipe, data contract, fitted preprocessing, data set card."""
+"""What an ancestor hands down beside its weights: recipe, contract, preprocessing, data set card, tuned settings."""
 
 import json
 from dataclasses import dataclass
@@ -12,12 +12,18 @@ FOLDER = "solution"
 
 @dataclass(frozen=True)
 class Solution:
-    """A version's solution; a part is None where the version has none, as an imported model may."""
+    """A version's solution; a part is None where the version has none, as an imported model may.
+
+    `expects` is how a network from outside wants its pixels, as `PictureInput.as_json` writes it.
+    `tuned` is what the search over hyper-parameters found best in this family, by its name under `train` in a recipe.
+    """
 
     recipe: dict[str, Any] | None = None
     card: DataCard | None = None
     preprocessing: dict[str, Any] | None = None
     contract: dict[str, Any] | None = None
+    tuned: dict[str, Any] | None = None
+    expects: dict[str, Any] | None = None
 
     def write(self, folder: Path) -> None:
         """Writes the parts that stand as JSON files below a version's folder."""
@@ -26,6 +32,8 @@ class Solution:
             "card": self.card.model_dump(mode="json") if self.card else None,
             "preprocessing": self.preprocessing,
             "contract": self.contract,
+            "tuned": self.tuned,
+            "expects": self.expects,
         }
         (folder / FOLDER).mkdir(parents=True, exist_ok=True)
         for name, part in parts.items():
@@ -46,4 +54,6 @@ class Solution:
             card=DataCard(**card) if card else None,
             preprocessing=part("preprocessing"),
             contract=part("contract"),
+            tuned=part("tuned"),
+            expects=part("expects"),
         )

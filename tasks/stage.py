@@ -14,11 +14,16 @@ from prefect.serializers import JSONSerializer
 from pydantic import BaseModel, ConfigDict
 
 from model_registry.errors import BequestError, StoreError
+from model_registry.reference import ModelRef
 from tasks.recipe.schema import Recipe
 
 
 class Job(BaseModel):
-    """One run of the loop, as every stage sees it."""
+    """One run of the loop, as every stage sees it.
+
+    `handed_down_by` are the versions that gave it their recipe alone; `suggested` says of each ancestor that the registry
+    chose, by label, why it did.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,6 +33,8 @@ class Job(BaseModel):
     experiment_id: str
     trigger: dict[str, Any]
     refreshed: frozenset[str] = frozenset()
+    handed_down_by: tuple[ModelRef, ...] = ()
+    suggested: dict[str, str] = {}
 
     @property
     def name(self) -> str:

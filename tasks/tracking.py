@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from math import isfinite
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlparse
 
 import psutil
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelInput, Metric, Param, RunStatus, RunTag
@@ -114,6 +115,13 @@ def outcomes(experiment_id: str, parent_run_id: str) -> list[str]:
             [experiment_id], f"tags.`mlflow.parentRunId` = '{parent_run_id}'", order_by=["attributes.start_time ASC"]
         )
     return [run.data.tags["bequest.outcome"] for run in runs if "bequest.outcome" in run.data.tags]
+
+
+def artifacts_of(run_id: str) -> str:
+    """Where a run's files lie: a folder of this machine, or an address."""
+    with plain_errors(f"reading run {run_id}"):
+        location = str(client().get_run(run_id).info.artifact_uri)
+    return unquote(urlparse(location).path) if location.startswith("file:") else location
 
 
 def _open(experiment_id: str, title: str, tags: dict[str, str]) -> str:

@@ -1,17 +1,24 @@
-"""Stage 3, transfer: an ancestor meets the new data. One heir an ancestor, and one network from scratch as control."""
+"""Stage 3, transfer: an ancestor meets the new data. One heir an ancestor and objective, and a control from scratch."""
+
+from typing import TYPE_CHECKING
 
 from model_registry.reference import DataRef, ModelRef
 from tasks import progress
 from tasks.adapt import adapted, changed_columns
 from tasks.data.dataset import DataSet
 from tasks.derive import KERAS_FILE, derive, opened, parent, standing
+from tasks.fresh import architecture_of, fresh
 from tasks.learning import augmenter, curves, note, pairs, target_solution, validation_facts
+from tasks.source_rows import source_rows
 from tasks.stage import Job, stage_task
 from tasks.tracking import stage_run
 
+if TYPE_CHECKING:
+    from tasks.methods.networks.fit import FitSettings
 
-def fine_tune(job: Job, key: str, ancestor: ModelRef, data: DataRef) -> ModelRef:
-    """Fine-tunes an ancestor on the target: new head, staged unfreezing, early stopping on validation.
+
+def make_heir(job: Job, key: str, ancestor: ModelRef, data: DataRef, objective: str) -> ModelRef | None:
+    """Leads an ancestor to the target by one objective: new head, staged unfreezing, early stopping on validation.
 
     The head is kept where the ancestor tells the very same classes apart. Weights pruned to zero stay zero.
 
@@ -20,97 +27,123 @@ def fine_tune(job: Job, key: str, ancestor: ModelRef, data: DataRef) -> ModelRef
         key: The stage's cache key.
         ancestor: The version to start from.
         data: The target data set.
+        objective: A name in `transfer.objectives`.
+
+    Returns:
+        The heir; None where the objective can't be used on this ancestor, as its rows are not here, say: an heir by another
+        objective under this one's name would mislead, and a second one by the same would add nothing.
 
     Raises:
         InputError: The ancestor can't take the target's input.
     """
     from tasks.methods.networks import store, surgery
-    from tasks.methods.networks.fit import FitSettings, staged
-    from tasks.methods.pruning.masks import Masks
+    from tasks.methods.networks.batch_statistics import recalibrate
+    from tasks.methods.networks.graph import to_functional
+    from tasks.methods.transfer.objectives import Source, Start, Unsuited, objectives
+    from tasks.methods.transfer.run import transfer
 
     version, folder, solution = opened(ancestor)
     made = standing(job, key)
     if made is not None:
         return made
-    config, rows = job.recipe.transfer, DataSet.open(data)
-    with stage_run(job.experiment_id, job.run_id, "transfer", f"3 transfer {version.label}") as run:
+    config, rows, seed = job.recipe.transfer, DataSet.open(data), job.recipe.seed
+    label = version.label if objective == "fine_tuning" else f"{version.label} by {objective}"
+    with stage_run(job.experiment_id, job.run_id, "transfer", f"3 transfer {label}") as run:
         run.inherits(version)
         run.reads(rows.card, context="training")
-        run.params({"ancestor": version.label, "patience": config.patience, "batch_size": config.batch_size})
-        run.params({f"stage_{number}": str(stage.model_dump()) for number, stage in enumerate(config.stages)})
-        model = adapted(job, version, store.load(folder / KERAS_FILE), solution, rows)
-        changed = changed_columns(version, solution, rows)
-        if changed:
-            run.tags({"bequest.outcome": changed})
-        same_classes = solution.card is not None and solution.card.classes == rows.card.classes
-        if not same_classes:
-            model = surgery.new_head(model, len(rows.card.classes), seed=job.recipe.seed, dropout=job.recipe.model.dropout)
-        most = sum(stage.epochs for stage in config.stages)
-        progress.report("transfer", version.label, 0, most)
-        settings = [
-            FitSettings(
-                epochs=stage.epochs,
-                batch_size=config.batch_size,
-                learning_rate=stage.learning_rate,
-                patience=config.patience,
-                seed=job.recipe.seed,
-                trainable=stage.unfreeze,
-            )
-            for stage in config.stages
-        ]
-        histories = staged(
-            model,
-            settings,
-            *pairs(rows),
-            augment=augmenter(job, rows),
-            masks=Masks.of(model),
-            on_epoch=lambda epoch, logs: progress.report("transfer", version.label, epoch, most, note(logs)),
+        run.params(
+            {
+                "ancestor": version.label,
+                "objective": objective,
+                "patience": config.patience,
+                "batch_size": config.batch_size,
+                "recalibrate": config.recalibrate,
+            }
         )
-        for number, history in enumerate(histories):
+        run.params({f"stage_{number}": str(stage.model_dump()) for number, stage in enumerate(config.stages)})
+        network = adapted(job, version, store.load(folder / KERAS_FILE), solution, rows)
+        train, validation = pairs(rows)
+        measured = recalibrate(network, train[0], seed) if config.recalibrate else 0
+        same_classes = solution.card is not None and solution.card.classes == rows.card.classes
+        if same_classes:
+            model = to_functional(network)
+        else:
+            model = surgery.new_head(network, len(rows.card.classes), seed=seed, dropout=job.recipe.model.dropout)
+        theirs, why = source_rows(version, data, rows) if objectives.get(objective).reads_rows else (None, "")
+        most = sum(stage.epochs for stage in config.stages)
+        progress.report("transfer", label, 0, most)
+        try:
+            heir = transfer(
+                objective,
+                Start(model, same_classes, train, validation, _stages(job)),
+                Source(network, theirs),
+                strength=config.strength_of(objective),
+                augment=augmenter(job, rows),
+                on_epoch=lambda epoch, logs: progress.report("transfer", label, epoch, most, note(logs)),
+            )
+        except Unsuited as error:
+            run.tags({"bequest.outcome": f"{version.label} has no heir by {objective}: {why or error}"})
+            progress.report("transfer", label, most, most, "left out")
+            return None
+        told = [changed_columns(version, solution, rows), f"{objective} on the target's rows, {why}" if why else ""]
+        if any(told):
+            run.tags({"bequest.outcome": "; ".join(each for each in told if each)})
+        for number, history in enumerate(heir.histories):
             run.history(curves(history), prefix=f"stage_{number}_")
-        facts = {
-            **validation_facts(model, rows),
-            "epochs": sum(history.epochs_run for history in histories),
+        found = {
+            **validation_facts(heir.model, rows),
+            "epochs": sum(history.epochs_run for history in heir.histories),
             "head_kept": same_classes,
+            "recalibrated_layers": measured if config.recalibrate else None,
+            "strength": heir.strength,
+            "penalty": heir.penalty,
         }
-        run.metrics(facts)
+        figures = {name: value for name, value in found.items() if value is not None}
+        run.metrics(figures)
         return derive(
             job,
             run,
             key,
-            model,
+            heir.model,
             operation="fine-tuned",
             parents=[parent(version)],
-            solution=target_solution(job, rows),
+            solution=target_solution(job, rows, solution.tuned),
             data=data,
-            facts=facts,
+            facts=figures | {"objective": objective},
         )
+
+
+def _stages(job: Job) -> "tuple[FitSettings, ...]":
+    """The recipe's stages, as the training takes them."""
+    from tasks.methods.networks.fit import FitSettings
+
+    config = job.recipe.transfer
+    return tuple(
+        FitSettings(
+            epochs=stage.epochs,
+            batch_size=config.batch_size,
+            learning_rate=stage.learning_rate,
+            patience=config.patience,
+            seed=job.recipe.seed,
+            trainable=stage.unfreeze,
+            decay=stage.decay,
+        )
+        for stage in config.stages
+    )
 
 
 def from_scratch(job: Job, key: str, data: DataRef) -> ModelRef:
     """Trains the control: the recipe's own network on the target alone, with the same budget of epochs."""
-    from tasks.methods.networks.architectures import build
     from tasks.methods.networks.fit import FitSettings, fit
 
     made = standing(job, key)
     if made is not None:
         return made
-    config, rows, shape = job.recipe.transfer, DataSet.open(data), job.recipe.model
+    config, rows = job.recipe.transfer, DataSet.open(data)
     with stage_run(job.experiment_id, job.run_id, "transfer", "3 from scratch") as run:
-        architecture = shape.architecture
-        if architecture == "auto":
-            architecture = "cnn" if rows.card.modality == "image" else "mlp"
         run.reads(rows.card, context="training")
-        run.params(shape.model_dump(mode="json") | {"architecture": architecture})
-        model = build(
-            architecture,
-            rows.card.input_shape,
-            len(rows.card.classes),
-            hidden=shape.hidden,
-            filters=shape.filters,
-            dropout=shape.dropout,
-            seed=job.recipe.seed,
-        )
+        run.params(job.recipe.model.model_dump(mode="json") | {"architecture": architecture_of(job.recipe, rows)})
+        model = fresh(job.recipe, rows)
         most = sum(stage.epochs for stage in config.stages)
         progress.report("transfer", "from scratch", 0, most)
         settings = FitSettings(
@@ -131,14 +164,22 @@ def from_scratch(job: Job, key: str, data: DataRef) -> ModelRef:
         facts = {**validation_facts(model, rows), "epochs": history.epochs_run}
         run.metrics(facts)
         return derive(
-            job, run, key, model, operation="trained", parents=[], solution=target_solution(job, rows), data=data, facts=facts
+            job,
+            run,
+            key,
+            model,
+            operation="trained",
+            parents=[],
+            solution=target_solution(job, rows, None),
+            data=data,
+            facts=facts,
         )
 
 
 @stage_task
-def transfer(job: Job, key: str, ancestor: ModelRef, data: DataRef) -> ModelRef:
-    """Runs `fine_tune` as a Prefect task."""
-    return fine_tune(job, key, ancestor, data)
+def transfer(job: Job, key: str, ancestor: ModelRef, data: DataRef, objective: str) -> ModelRef | None:
+    """Runs `make_heir` as a Prefect task."""
+    return make_heir(job, key, ancestor, data, objective)
 
 
 @stage_task

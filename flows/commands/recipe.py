@@ -77,6 +77,44 @@ def validate(
         raise typer.Exit(2)
 
 
+@app.command(epilog="Example: [bold]bequest recipe show digits.yaml > whole.yaml[/]")
+@user_errors
+def show(
+    file: Annotated[Path, typer.Argument(help="Recipe file.", metavar="FILE", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the recipe, and where its keys come from, as JSON.")] = False,
+) -> None:
+    """Shows the whole recipe as it would run now: what the file states, what its ancestor hands down, and defaults.
+
+    Nothing is run; the ancestors must stand in the registry.
+    """
+    from flows.plan import plan
+    from model_registry.errors import InputError
+    from tasks.recipe.annotated import annotated
+    from tasks.recipe.inherit import recipe_sha256
+    from tasks.recipe.load import load
+    from tasks.recipe.summary import leaves
+
+    def prepare(recipe: Path) -> None:
+        raise InputError(f"{file}: an ancestor does not stand yet. Run `bequest run {recipe}` first, which prepares it.")
+
+    planned = plan(file, prepare=prepare)
+    stated = list(leaves(load(file).stated))
+    ancestor = planned.ancestors[0].label if planned.ancestors else "nobody"
+    if as_json:
+        print_json(
+            {
+                "file": str(file),
+                "recipe": planned.recipe.model_dump(mode="json"),
+                "recipe_sha256": recipe_sha256(planned.recipe),
+                "stated": stated,
+                "inherited": list(planned.inherited_keys),
+                "inherited_from": ancestor if planned.inherited_keys else None,
+            }
+        )
+        return
+    typer.echo(annotated(planned.recipe, stated, planned.inherited_keys, ancestor), nl=False)  # plain: for a file
+
+
 @app.command(epilog=NEW_EXAMPLES)
 @user_errors
 def new(

@@ -4,42 +4,28 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from tasks.methods.pruning.budgets import budgets
-from tasks.methods.pruning.criteria import criteria
-from tasks.methods.pruning.schedules import schedules
-from tasks.recipe.kinds import Fraction, Sparsity, one_of
+from tasks.methods.clustering.initial import initials
+from tasks.recipe.kinds import Fraction, one_of
+from tasks.recipe.prune_schema import Prune
 from tasks.recipe.section import Section
 
 
-class Prune(Section):
-    """Gradual pruning (Zhu & Gupta, 2017)."""
+class Cluster(Section):
+    """Few different weights in every kernel of the final model (Han et al., 2016): a packed file of a fraction of the size."""
 
-    sparsity: Sparsity = Field(
-        0.5, description="Fraction of zero weights to reach; with pattern channels: of channels to take out."
+    clusters: int = Field(16, ge=3, le=256, description="Different values of each kernel, zero among them; zeros stay.")
+    init: Annotated[str, one_of(initials)] = Field("kmeans++", description="Where the values start.")
+    epochs: int = Field(12, ge=1, description="Epochs in which the values are trained.")
+    learning_rate: float = Field(1e-3, gt=0, description="Adam's step meanwhile.")
+    max_drop: Fraction = Field(
+        0.01, description="Largest loss of validation accuracy, as served; beyond it the clustering is undone."
     )
-    criterion: Annotated[str, one_of(criteria)] = Field("magnitude", description="Which weights go first.")
-    budget: Annotated[str, one_of(budgets)] = Field("per_layer", description="How the sparsity is shared among layers.")
-    schedule: Annotated[str, one_of(schedules)] = Field("polynomial", description="How sparsity rises over the epochs.")
-    pattern: Literal["unstructured", "2:4", "channels"] = Field(
-        "unstructured",
-        description="unstructured: single weights; 2:4: two of every four (sparsity is 0.5 then); channels: whole filters, and "
-        "the network is rebuilt smaller.",
-    )
-    epochs: int = Field(12, ge=1, description="Epochs over which the schedule runs and the rest of the weights recover.")
-    learning_rate: float = Field(1e-3, gt=0, description="Adam's step while pruning.")
-    max_drop: Fraction = Field(0.02, description="Largest loss of validation accuracy; beyond it the pruning is undone.")
 
-    @model_validator(mode="after")
-    def _possible(self) -> "Prune":
-        if self.pattern == "2:4" and (self.sparsity != 0.5 or self.budget != "per_layer"):
-            raise ValueError(
-                "expected sparsity 0.5 and budget per_layer with pattern 2:4, which is what it makes. "
-                f"Received: sparsity {self.sparsity}, budget {self.budget}"
-            )
-        return self
 
+_FLOAT16_BITS = 11  # of its significand
 
 OneMode = Literal["float32", "float16", "dynamic", "int8", "int16x8", "weight_only_int8", "weight_only_int4"]
+SearchedMode = Literal[OneMode, "int8_aware"]
 
 
 class Quantize(Section):
@@ -58,6 +44,23 @@ class Quantize(Section):
     keep_float: int = Field(
         0, ge=0, description="Where int8 loses too much: how many of the layers that it hurts most stay in float32."
     )
+    power_of_two_bits: int | None = Field(
+        None,
+        ge=2,
+        le=16,
+        description="Bits of weights on a grid whose step is a power of two, one a tensor, for hardware that scales by "
+        "shifting; with mode float32, or float16 up to 11 bits, which hold them as they are. Undone as a mode is; null: none.",
+    )
+
+    @model_validator(mode="after")
+    def _on_the_grid(self) -> "Quantize":
+        bits = self.power_of_two_bits
+        if bits is not None and self.mode != "float32" and not (self.mode == "float16" and bits <= _FLOAT16_BITS):
+            raise ValueError(
+                "expected mode float32, or float16 with at most 11 bits, with power_of_two_bits: other modes round to steps of "
+                f"their own. Received: mode {self.mode}, power_of_two_bits {bits}"
+            )
+        return self
 
 
 class Budget(Section):
@@ -80,10 +83,10 @@ class CompressSearch(Section):
     timeout_s: float = Field(300.0, gt=0, description="Seconds after which no new one is begun.")
     epochs: int = Field(12, ge=1, description="Epochs in which a network recovers after each step.")
     learning_rate: float = Field(1e-3, gt=0, description="Adam's step while it recovers.")
-    modes: list[OneMode] = Field(
+    modes: list[SearchedMode] = Field(
         ["float32", "float16", "dynamic", "int8"],
         min_length=1,
-        description="Conversions that each network is judged in.",
+        description="Conversions that each network is judged in; int8_aware trains each once more, with the errors of int8.",
     )
 
 
@@ -91,6 +94,9 @@ class Compress(Section):
     """Smaller ancestors, and a smaller served model."""
 
     prune: Prune | None = Field(default_factory=Prune, description="Prune each ancestor; null leaves it whole.")
+    cluster: Cluster | None = Field(
+        None, description="Cluster the weights of the final model, where no budget is set; null leaves them free."
+    )
     quantize: Quantize = Field(
         default_factory=Quantize, description="How the final model is converted, where no budget is set."
     )
@@ -100,3 +106,22 @@ class Compress(Section):
     )
     max_drop: Fraction = Field(0.005, description="With a budget: largest loss of validation accuracy against the float model.")
     search: CompressSearch = Field(default_factory=CompressSearch, description="With a budget: how ways are searched.")
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Compress":
+        asked = {"cluster": self.cluster, "quantize.power_of_two_bits": self.quantize.power_of_two_bits}
+        asked = {name: value for name, value in asked.items() if value is not None}
+        if self.budget.limits and asked:
+            raise ValueError(
+                f"expected null for {' and '.join(asked)} where there is a budget, whose search decides what is done. "
+                f"Received: budget {self.budget.limits}"
+            )
+        return self
+
+    @property
+    def judged_as(self) -> OneMode:
+        """The mode in which ancestors are judged before and after pruning.
+
+        The one in which the final model will be served; float32 where that is known only once a budget's search is over.
+        """
+        return "float32" if self.budget.limits else self.quantize.mode

@@ -16,6 +16,9 @@ OWN: frozenset[KeyPath] = frozenset({("description",), ("inherit",), ("deploy",)
 OF_THE_SOURCE: frozenset[KeyPath] = frozenset({("data", "rows"), ("data", "classes"), ("data", "append")})
 """Handed down together with `data.source` only: which rows of *that* source are used means nothing for another one."""
 
+OF_THE_OBJECTIVES: frozenset[KeyPath] = frozenset({("transfer", "strength")})
+"""Handed down together with `transfer.objectives` only: what one objective is weighed with means nothing for another one."""
+
 
 @dataclass(frozen=True)
 class Merged:
@@ -34,8 +37,9 @@ def merge(stated: dict[str, Any], parent_recipe: dict[str, Any]) -> Merged:
     """Fills what a recipe leaves unstated with what its parent's recipe says.
 
     A key that is stated wins, null included; sections are merged key by key; a list is replaced whole. `name` is
-    handed down too: a recipe without a name of its own makes the next version of its parent's model. Two kinds of key
-    are kept back, see `OWN` and `OF_THE_SOURCE`. Whether to inherit at all (`inherit.solution`) is the caller's to ask.
+    handed down too: a recipe without a name of its own makes the next version of its parent's model. Three kinds of key
+    are kept back, see `OWN`, `OF_THE_SOURCE` and `OF_THE_OBJECTIVES`. Whether to inherit at all (`inherit.solution`) is the
+    caller's to ask.
 
     Args:
         stated: What the heir states, plain data.
@@ -48,6 +52,9 @@ def merge(stated: dict[str, Any], parent_recipe: dict[str, Any]) -> Merged:
     data = stated.get("data")
     if isinstance(data, dict) and "source" in data:
         kept_back |= OF_THE_SOURCE
+    transfer = stated.get("transfer")
+    if isinstance(transfer, dict) and "objectives" in transfer:
+        kept_back |= OF_THE_OBJECTIVES
     inherited: list[KeyPath] = []
     filled = _fill(copy.deepcopy(stated), parent_recipe, (), kept_back, inherited)
     return Merged(filled, tuple(dotted(path) for path in inherited))

@@ -8,13 +8,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from tasks.methods.distillation.objectives import objectives
 from tasks.methods.drift import detectors_for
 from tasks.methods.fusion import fusers
-from tasks.methods.selection import selectors
+from tasks.methods.selection import relevance_names, selectors
 from tasks.recipe.compress_schema import Compress
 from tasks.recipe.data_schema import Data, Preprocess
 from tasks.recipe.kinds import Ancestor, Count, Fraction, Metric, OneOf, one_of
 from tasks.recipe.section import Section
+from tasks.recipe.transfer_schema import Transfer
+
+SelectorName = Annotated[str, one_of(selectors)]
+
+
+class InheritRace(Section):
+    """Successive halving (Jamieson & Talwalkar, 2016) among the best candidates and a network from scratch."""
+
+    contestants: int = Field(3, ge=1, le=16, description="How many of the best candidates take part.")
+    epochs: int = Field(2, ge=1, description="Epochs of whoever stays to the end; each round before it is half as long.")
+    rows: int = Field(1000, ge=1, description="Most training rows, and most validation rows.")
 
 
 class Inherit(Section):
@@ -29,11 +41,34 @@ class Inherit(Section):
         description="Fill keys this file does not state from the first ancestor's recipe; `auto` hands down weights alone.",
     )
     max_ancestors: int = Field(2, ge=1, le=8, description="With `auto`: how many of the best candidates to take.")
-    selector: Annotated[str, one_of(selectors)] = Field("linear_probe", description="With `auto`: how candidates are ranked.")
+    selector: SelectorName | Annotated[list[SelectorName], Field(min_length=1)] = Field(
+        "all_layers",
+        description="With `auto`: how candidates are ranked, by one selector, or by their mean rank over several.",
+    )
+    relevance: Annotated[str, OneOf(relevance_names)] | None = Field(
+        "proxy_a",
+        description="How far the rows a candidate has learned from are from these, told beside the ranking; null: not told.",
+    )
+    race: InheritRace | None = Field(
+        default_factory=InheritRace,
+        description="Short trainings of the best candidates and of a network from scratch: whoever is clearly worse than "
+        "that one is not inherited from. null: none, whatever ranks first is taken.",
+    )
     prepare: list[str] = Field(
         default_factory=list,
         description="Recipes to run first where a named ancestor does not stand in the registry yet.",
     )
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "Inherit":
+        if len(set(self.ranked_by)) < len(self.ranked_by):
+            raise ValueError(f"expected each selector once. Received: {self.ranked_by}")
+        return self
+
+    @property
+    def ranked_by(self) -> list[str]:
+        """The selectors, one or several."""
+        return [self.selector] if isinstance(self.selector, str) else self.selector
 
 
 class Model(Section):
@@ -43,32 +78,6 @@ class Model(Section):
     hidden: list[Count] = Field(default_factory=lambda: [64, 32], description="Units of the dense layers.")
     filters: list[Count] = Field(default_factory=lambda: [16, 32], description="Filters of the conv layers.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout before the head.")
-
-
-class Stage(Section):
-    """One stage of staged unfreezing."""
-
-    unfreeze: Literal["head", "all"] | Count = Field(
-        description="head: the new head alone; a number: the last N layers with weights; all: every layer."
-    )
-    epochs: int = Field(10, ge=1, description="Most epochs; early stopping may end sooner.")
-    learning_rate: float = Field(1e-3, gt=0, description="Adam's step in this stage.")
-
-
-class Transfer(Section):
-    """Ancestors meet the new data: new head, staged unfreezing, early stopping on validation."""
-
-    stages: list[Stage] = Field(
-        default_factory=lambda: [
-            Stage(unfreeze="head", epochs=8, learning_rate=3e-3),
-            Stage(unfreeze="all", epochs=20, learning_rate=1e-3),
-        ],
-        min_length=1,
-        description="Stages in order.",
-    )
-    batch_size: int = Field(32, ge=1, description="Rows in a step.")
-    patience: int = Field(4, ge=1, description="Epochs without better validation loss before a stage ends.")
-    control: bool = Field(True, description="Also train a network from scratch at the same budget, and let it compete.")
 
 
 class Fuse(Section):
@@ -98,6 +107,18 @@ class Search(Section):
         return self
 
 
+class Distil(Section):
+    """Versions that teach while the final model is trained (Hinton et al., 2015); kept where they help."""
+
+    teachers: list[Ancestor] = Field(
+        min_length=1, description="Registry URIs of versions that know the target's classes; larger ones, say."
+    )
+    objective: Annotated[str, one_of(objectives)] = Field("soft", description="What the student matches.")
+    temperature: float = Field(4.0, gt=0, description="The higher, the more the wrong classes' probabilities tell.")
+    alpha: Fraction = Field(0.5, description="Share of the teachers in the loss; the labels have the rest.")
+    agreement_weights: bool = Field(False, description="Rows that the teachers get wrong count less.")
+
+
 class Train(Section):
     """The fused model is optimised on the target data."""
 
@@ -109,6 +130,7 @@ class Train(Section):
     patience: int = Field(5, ge=1, description="Epochs without better validation loss before training stops.")
     class_weight: Literal["none", "balanced"] = Field("none", description="balanced: inverse to class frequency.")
     search: Search = Field(default_factory=Search, description="A small search over hyper-parameters.")
+    distil: Distil | None = Field(None, description="Versions that teach; null: none.")
 
 
 class Champion(Section):

@@ -60,8 +60,10 @@ def _section(
     for name, field in section.model_fields.items():
         is_stated = stated is not None and name in stated
         mark = indent if is_stated else f"{indent}#"
-        below = section_of(field.annotation)
         default = _default(name, field, defaults)
+        below = section_of(field.annotation)
+        if below is not None and default is None and not is_stated and not field.is_required():
+            below = None  # null unless it is stated: its keys are told, not written
         for line in _explained(field, below is None):
             hang = "  " if line.startswith("- ") else ""
             yield from textwrap.wrap(line, WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# {hang}")
@@ -78,7 +80,7 @@ def _section(
 def _explained(field: FieldInfo, is_value: bool) -> Iterator[str]:
     words = field.description or ""
     bare, marks = unwrap(field.annotation, field.metadata)
-    item = unwrap(get_args(bare)[0])[0] if get_origin(bare) is list else None
+    item = unwrap(get_args(bare)[0])[0] if get_origin(bare) is list else section_of(bare) if is_value else None
     if item is not None and is_section(item):
         yield words
         for name, part in item.model_fields.items():

@@ -28,10 +28,10 @@ def summarize(loaded: LoadedRecipe) -> Summary:
     if "inherit" in stated:
         stated = {**stated, "inherit": as_inherit(stated["inherit"])}
     if loaded.missing:
-        return Summary((), _leaves(stated), {})
+        return Summary((), leaves(stated), {})
     recipe = loaded.recipe
-    said = _leaves(stated)
-    whole = _leaves(recipe.model_dump(mode="json"))
+    said = leaves(stated)
+    whole = leaves(recipe.model_dump(mode="json"))
     defaulted = {key: value for key, value in whole.items() if not _is_said(key, said)}
     return Summary(tuple(_plan(recipe)), said, defaulted)
 
@@ -40,14 +40,15 @@ def _is_said(key: str, said: dict[str, Any]) -> bool:
     return key in said or any(stated.startswith(f"{key}.") or key.startswith(f"{stated}.") for stated in said)
 
 
-def _leaves(section: dict[str, Any], above: str = "") -> dict[str, Any]:
-    leaves: dict[str, Any] = {}
+def leaves(section: dict[str, Any], above: str = "") -> dict[str, Any]:
+    """Dotted key to value, of every key with no keys below it."""
+    found: dict[str, Any] = {}
     for key, value in section.items():
         if isinstance(value, dict) and value:
-            leaves |= _leaves(value, f"{above}{key}.")
+            found |= leaves(value, f"{above}{key}.")
         else:
-            leaves[f"{above}{key}"] = value
-    return leaves
+            found[f"{above}{key}"] = value
+    return found
 
 
 def _plan(recipe: Recipe) -> list[tuple[str, str]]:
@@ -68,7 +69,9 @@ def _inherit(inherit: Inherit) -> str:
     if not inherit.ancestors:
         return "from nobody; a network is trained from scratch"
     if inherit.ancestors == "auto":
-        return f"weights alone, from up to {inherit.max_ancestors} of the registry's models, ranked by {inherit.selector}"
+        race = "; the best race a network from scratch first" if inherit.race else ""
+        most, by = inherit.max_ancestors, " and ".join(inherit.ranked_by)
+        return f"weights alone, from up to {most} of the registry's models, ranked by {by}{race}"
     solution = "; keys not stated here are taken from the first one's recipe" if inherit.solution else ""
     return f"from {', '.join(inherit.ancestors)}{solution}"
 
@@ -87,13 +90,21 @@ def _compress(recipe: Recipe) -> str:
     prune = recipe.compress.prune
     if prune is None:
         return "nothing; ancestors stay whole"
-    return f"each ancestor pruned to sparsity {prune.sparsity:g}, unless that costs more than {prune.max_drop:g} accuracy"
+    if prune.pattern == "channels":
+        smaller = f"each ancestor rebuilt without {prune.sparsity:.0%} of its channels"
+    elif prune.budget == "scan":
+        smaller = f"each ancestor pruned layer by layer as far as it stands it, to sparsity {prune.sparsity:g} at most"
+    else:
+        smaller = f"each ancestor pruned to sparsity {prune.sparsity:g}"
+    return f"{smaller}, unless that costs more than {prune.max_drop:g} accuracy"
 
 
 def _transfer(recipe: Recipe) -> str:
     stages, epochs = recipe.transfer.stages, sum(stage.epochs for stage in recipe.transfer.stages)
     control = "; a network from scratch competes" if recipe.transfer.control else ""
-    return f"unfreezing {', then '.join(str(stage.unfreeze) for stage in stages)}, at most {epochs} epochs{control}"
+    heirs = f"one heir an ancestor by each of {', '.join(recipe.transfer.objectives)}; "
+    heirs = heirs if recipe.transfer.objectives != ["fine_tuning"] else ""
+    return f"{heirs}unfreezing {', then '.join(str(stage.unfreeze) for stage in stages)}, at most {epochs} epochs{control}"
 
 
 def _train(recipe: Recipe) -> str:
@@ -112,8 +123,10 @@ def _evaluate(gate: Gate) -> str:
 
 
 def _deploy(recipe: Recipe) -> str:
-    to, mode = recipe.deploy.to, recipe.compress.quantize.mode
-    return "nowhere" if to == "none" else f"as a verified {mode} bundle, to {to} at most"
+    to, compress = recipe.deploy.to, recipe.compress
+    clusters = f", with {compress.cluster.clusters} values a kernel" if compress.cluster else ""
+    how = "bundle as the budget's search finds it" if compress.budget.limits else f"{compress.quantize.mode} bundle{clusters}"
+    return "nowhere" if to == "none" else f"as a verified {how}, to {to} at most"
 
 
 def _feedback(recipe: Recipe) -> str:

@@ -149,3 +149,21 @@ def test_the_command_imports_nothing_heavy():
     script = f"import sys, flows.commands.recipe; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_show_prints_the_whole_recipe_as_a_file_that_means_the_same(bequest, tmp_path, workspace):
+    (tmp_path / "good.yaml").write_text(GOOD)
+    result = bequest("show", "good.yaml")
+    assert result.exit_code == 0
+    (tmp_path / "whole.yaml").write_text(result.stdout)
+    assert load(tmp_path / "whole.yaml").recipe == load(tmp_path / "good.yaml").recipe
+    told = json.loads(bequest("show", "good.yaml", "--json").stdout)
+    assert (told["stated"], told["inherited"]) == (["name", "data.source", "evaluate.gate.floors.accuracy"], [])
+
+
+def test_show_says_what_to_run_where_an_ancestor_does_not_stand_yet(bequest, tmp_path, workspace):
+    (tmp_path / "good.yaml").write_text(GOOD)
+    (tmp_path / "heir.yaml").write_text(GOOD + "inherit: {ancestors: ['models:/y@production'], prepare: [good.yaml]}\n")
+    result = bequest("show", "heir.yaml")
+    assert result.exit_code == 2
+    assert "an ancestor does not stand yet. Run `bequest run " in result.stderr

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from model_registry.errors import InputError
 from tasks.methods.drift import detectors_for
 from tasks.methods.fusion import fusers
-from tasks.methods.selection import selectors
+from tasks.methods.selection import relevance_names, selectors
 from tasks.recipe.check import validate
 from tasks.recipe.kinds import metric_names
 from tasks.recipe.mistakes import Mistake, RecipeError, dotted, shown
@@ -46,6 +46,18 @@ def told(**stated):
             "r: compress.sparsity: * Received: 'sparsity'. Did you mean 'compress.prune.sparsity'?",
         ),
         ({"compress": {"prune": {"sparsity": 50}}}, "r: compress.prune.sparsity: * Received: 50. * Did you mean 0.5?"),
+        (
+            {"compress": {"prune": {"layers": {"head": 50}}}},
+            "r: compress.prune.layers.head: expected a number in [0, 1). Received: 50. * Did you mean 0.5?",
+        ),
+        (
+            {"compress": {"prune": {"score": "l1"}}},
+            "r: compress.prune: expected no score with pattern unstructured, * Received: score l1.",
+        ),
+        (
+            {"compress": {"quantize": {"calibration_rows": 0}}},
+            "r: compress.quantize.calibration_rows: expected a whole number >= 1. Received: 0.",
+        ),
         ({"compress": {"prune": "no"}}, "r: compress.prune: expected the keys [* or null. Received: 'no'."),
         (
             {"train": {"epochs": "10"}},
@@ -80,6 +92,11 @@ def told(**stated):
             "r: evaluate.gate.floors: expected one of [* as keys, each with a number. *",
         ),
         ({"inherit": 3}, "r: inherit: expected the keys ['ancestors', * Received: 3."),
+        (
+            {"inherit": {"selector": ["knn", "knn"]}},
+            "r: inherit: expected each selector once. Received: ['knn', 'knn'].",
+        ),
+        ({"inherit": {"race": {"rows": 0}}}, "r: inherit.race.rows: expected a whole number >= 1. Received: 0."),
     ],
 )
 def test_validate_says_expected_received_and_remedy(stated, line):
@@ -129,6 +146,8 @@ def test_validate_tells_each_item_of_a_list_on_its_own():
     [
         ("fuse.method", {"fuse": {"method": "?"}}, fusers.names()),
         ("inherit.selector", {"inherit": {"selector": "?"}}, selectors.names()),
+        ("inherit.selector[0]", {"inherit": {"selector": ["?"]}}, selectors.names()),
+        ("inherit.relevance", {"inherit": {"relevance": "?"}}, relevance_names()),
         ("feedback.drift.numeric", {"feedback": {"drift": {"numeric": "?"}}}, detectors_for("numeric")),
         ("evaluate.gate.floors.?", {"evaluate": {"gate": {"floors": {"?": 1}}}}, metric_names()),
         ("evaluate.gate.ceilings.?", {"evaluate": {"gate": {"ceilings": {"?": 1}}}}, metric_names()),

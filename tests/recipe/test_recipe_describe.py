@@ -7,7 +7,8 @@ from tasks.methods.fusion import fusers
 from tasks.recipe.compress_schema import Compress, Prune
 from tasks.recipe.describe import choices, describe, section_of
 from tasks.recipe.kinds import Count, Fraction, Sparsity, one_of
-from tasks.recipe.schema import Recipe, Stage
+from tasks.recipe.schema import Recipe
+from tasks.recipe.transfer_schema import Stage
 
 
 @pytest.mark.parametrize(
@@ -29,12 +30,12 @@ from tasks.recipe.schema import Recipe, Stage
         (tuple[Count, Count] | None, "a list of 2, each a whole number >= 1, or null"),
         (
             Annotated[list[Stage], Field(min_length=1)],
-            "a list of 1 or more, each with the keys ['unfreeze', 'epochs', 'learning_rate']",
+            "a list of 1 or more, each with the keys ['unfreeze', 'epochs', 'learning_rate', 'decay']",
         ),
         (dict[Literal["a", "b"], float], "one of ['a', 'b'] as keys, each with a number"),
         (Annotated[str, Field(pattern="^x$")], "text that matches ^x$"),
         (Annotated[str, Field(min_length=1)], "text, not empty"),
-        (Stage | None, "the keys ['unfreeze', 'epochs', 'learning_rate'], or null"),
+        (Stage | None, "the keys ['unfreeze', 'epochs', 'learning_rate', 'decay'], or null"),
     ],
 )
 def test_describe_says_type_and_limits(annotation, words):

@@ -74,6 +74,13 @@ def test_merge_makes_a_whole_recipe_when_nothing_but_inherit_is_stated():
     assert not any(key.startswith(("inherit", "description", "deploy")) for key in merged.inherited_keys)
 
 
+def test_merge_keeps_back_the_strength_of_objectives_when_the_child_has_its_own():
+    parent = {"transfer": {"objectives": ["mmd", "l2_sp"], "strength": {"mmd": 2.0}, "patience": 2}}
+    own = merge({"transfer": {"objectives": ["fine_tuning"]}}, parent)
+    assert own.stated["transfer"] == {"objectives": ["fine_tuning"], "patience": 2}
+    assert merge({"transfer": {"patience": 3}}, parent).stated["transfer"] == parent["transfer"] | {"patience": 3}
+
+
 def test_merge_keeps_back_the_choice_of_rows_when_the_child_has_its_own_source():
     merged = merge({"data": {"source": "/new/rows.csv"}}, PARENT)
     assert merged.stated["data"] == {"source": "/new/rows.csv", "target": "y"}

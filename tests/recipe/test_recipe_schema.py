@@ -1,7 +1,10 @@
+import subprocess
+import sys
+
 import pytest
 from pydantic import ValidationError
 
-from tasks.recipe.compress_schema import Compress, OneMode
+from tasks.recipe.compress_schema import Compress, OneMode, SearchedMode
 from tasks.recipe.data_schema import Data, Image
 from tasks.recipe.kinds import COST_METRICS, metric_names
 from tasks.recipe.schema import Gate, Inherit, Recipe
@@ -79,6 +82,29 @@ def test_gate_accepts_every_metric_name():
         ({"prune": {"criterion": "magnitud"}}, "Did you mean 'magnitude'"),
         ({"budget": {"ratio": 0.5}}, "greater than 1"),
         ({"search": {"modes": []}}, "at least 1 item"),
+        (
+            {"prune": {"pattern": "2:4", "layers": {"head": 0.5}}},
+            r"pattern 2:4, which is what it makes.*layers \{'head': 0.5\}",
+        ),
+        ({"prune": {"layers": {"head": 50}}}, "less than 1"),
+        ({"prune": {"layers": {"head": 0.5}, "budget": "global"}}, "budget per_layer with layers.*Received: budget global"),
+        ({"prune": {"score": "l1"}}, "no score with pattern unstructured.*score is for pattern channels. Received: score l1"),
+        ({"prune": {"pattern": "channels", "score": "l3"}}, r"expected one of \['l1', 'l2', 'taylor'\]"),
+        ({"prune": {"pattern": "channels", "criterion": "taylor"}}, "score instead of criterion with pattern channels"),
+        ({"prune": {"pattern": "channels", "schedule": "constant"}}, "schedule polynomial, its default, with pattern channels"),
+        ({"prune": {"pattern": "channels", "budget": "scan"}}, "budget per_layer or global with pattern channels"),
+        ({"prune": {"budget": "scn"}}, "Did you mean 'scan'"),
+        ({"cluster": {"clusters": 2}}, "greater than or equal to 3"),
+        ({"cluster": {"init": "kmeans"}}, r"Did you mean 'kmeans\+\+'"),
+        ({"cluster": {}, "budget": {"ratio": 2}}, "null for cluster where there is a budget"),
+        ({"quantize": {"calibration_rows": 0}}, "greater than or equal to 1"),
+        ({"quantize": {"mode": "int4"}}, "weight_only_int4"),
+        ({"quantize": {"power_of_two_bits": 8}}, "mode float32, or float16 with at most 11 bits.*Received: mode int8"),
+        ({"quantize": {"power_of_two_bits": 12, "mode": "float16"}}, "at most 11 bits"),
+        (
+            {"quantize": {"power_of_two_bits": 8, "mode": "float32"}, "budget": {"ratio": 2}},
+            "null for quantize.power_of_two_bits where there is a budget",
+        ),
     ],
 )
 def test_compress_refuses_what_cannot_be_done(section, message):
@@ -86,9 +112,31 @@ def test_compress_refuses_what_cannot_be_done(section, message):
         Compress.model_validate(section)
 
 
+@pytest.mark.parametrize(
+    ("section", "mode"),
+    [({}, "int8"), ({"quantize": {"mode": "float16"}}, "float16"), ({"budget": {"ratio": 2}}, "float32")],
+)
+def test_ancestors_are_judged_as_the_final_model_will_be_served_where_that_is_known(section, mode):
+    assert Compress.model_validate(section).judged_as == mode
+
+
+def test_scores_of_channels_are_the_registered_ones_and_taylor():
+    from tasks.methods.pruning.channel_scores import scores
+
+    for name in [*scores.names(), "taylor", None]:
+        assert Compress.model_validate({"prune": {"pattern": "channels", "score": name}}).prune.score == name
+
+
+def test_a_recipe_needs_no_tensorflow_to_know_the_methods_names():
+    code = "import sys, tasks.recipe.compress_schema; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_conversion_modes_of_a_recipe_are_the_registered_ones():
     from typing import get_args
 
+    from tasks.methods.planning.judge import AWARE
     from tasks.methods.quantization.convert import MODES
 
     assert set(get_args(OneMode)) == set(MODES)
+    assert set(get_args(SearchedMode)) == {*MODES, AWARE}

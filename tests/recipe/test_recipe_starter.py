@@ -6,8 +6,9 @@ from model_registry.errors import InputError
 from tasks.recipe.describe import choices, section_of
 from tasks.recipe.load import load, parse
 from tasks.recipe.plain_yaml import read
-from tasks.recipe.schema import Recipe, Stage
+from tasks.recipe.schema import Recipe
 from tasks.recipe.starter import starter
+from tasks.recipe.transfer_schema import Stage
 
 
 def uncommented(text):

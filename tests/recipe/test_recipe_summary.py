@@ -52,7 +52,7 @@ def test_summarize_says_what_is_stated(summary):
     told = summary(
         """\
 name: x
-inherit: {ancestors: auto, solution: false, max_ancestors: 3}
+inherit: {ancestors: auto, solution: false, max_ancestors: 3, selector: [logme, knn], race: null}
 data: {source: bundled:digits, rows: {end: 0.5}, classes: [1, 2]}
 preprocess: {split: {strategy: predefined, column: part}}
 compress: {prune: null, quantize: {mode: float16}}
@@ -64,7 +64,7 @@ feedback: {retrain_on: []}
 """
     )
     plan = dict(told.plan)
-    assert plan["inherit"] == "weights alone, from up to 3 of the registry's models, ranked by linear_probe"
+    assert plan["inherit"] == ("weights alone, from up to 3 of the registry's models, ranked by logme and knn")
     assert plan["preprocess"].startswith("bundled:digits, rows 0 to 0.5, classes 1, 2; ")
     assert plan["preprocess"].endswith("split by column part")
     assert plan["compress"] == "nothing; ancestors stay whole"
@@ -75,11 +75,38 @@ feedback: {retrain_on: []}
     assert plan["feedback"].endswith("reports only")
 
 
+def test_summarize_names_the_objectives_of_transfer(summary):
+    told = summary("name: x\ndata: {source: bundled:iris}\ntransfer: {objectives: [fine_tuning, l2_sp], control: false}\n")
+    expected = "one heir an ancestor by each of fine_tuning, l2_sp; unfreezing head, then all, at most 28 epochs"
+    assert dict(told.plan)["transfer"] == expected
+
+
+@pytest.mark.parametrize(
+    ("compress", "stage", "said"),
+    [
+        (
+            "prune: {sparsity: 0.3}",
+            "compress",
+            "each ancestor pruned to sparsity 0.3, unless that costs more than 0.02 accuracy",
+        ),
+        ("prune: {pattern: channels}", "compress", "each ancestor rebuilt without 50% of its channels, unless"),
+        ("prune: {budget: scan}", "compress", "each ancestor pruned layer by layer as far as it stands it, to sparsity 0.5 at"),
+        ("cluster: {clusters: 8}", "deploy", "as a verified int8 bundle, with 8 values a kernel, to staging at most"),
+        ("budget: {ratio: 4}", "deploy", "as a verified bundle as the budget's search finds it, to staging at most"),
+    ],
+)
+def test_summarize_says_how_networks_get_smaller(summary, compress, stage, said):
+    plan = dict(summary(f"name: x\ndata: {{source: bundled:iris}}\ncompress: {{{compress}}}\n").plan)
+    assert plan[stage].startswith(said)
+
+
 def test_summarize_says_that_auto_hands_down_weights_alone(summary):
     told = {}
     for ancestors in ("auto", "models:/a@production"):
         told[ancestors] = dict(summary(f"name: x\ninherit: {ancestors}\ndata: {{source: bundled:iris}}\n").plan)["inherit"]
-    assert told["auto"] == "weights alone, from up to 2 of the registry's models, ranked by linear_probe"
+    assert told["auto"] == (
+        "weights alone, from up to 2 of the registry's models, ranked by all_layers; the best race a network from scratch first"
+    )
     assert (
         told["models:/a@production"] == "from models:/a@production; keys not stated here are taken from the first one's recipe"
     )

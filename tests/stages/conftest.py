@@ -1,6 +1,7 @@
 """Data sets and versions that name them, for the tests of single stages."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from model_registry.reference import DataRef
 from model_registry.versions import Parent, Version
 from tasks.data.dataset import DataSet
 from tasks.data.prepare import prepare
+from tasks.derive import KERAS_FILE
 from tasks.recipe.schema import Recipe
 from tasks.solution import Solution
+from tasks.stage import Job
 
 
 @pytest.fixture
@@ -48,10 +51,10 @@ def prepared(workspace: Path, tmp_path: Path) -> Callable[..., tuple[Recipe, Dat
 
 @pytest.fixture
 def registered(workspace: Path, tmp_path: Path) -> Callable[..., Version]:
-    """`registered(recipe, data, parents)`: a version that learned from a data set, without a network."""
+    """`registered(recipe, data, parents, model)`: a version that learned from a data set, with a network if one is given."""
     count = 0
 
-    def made(recipe: Recipe, data: DataRef, parents: tuple[Version, ...] = ()) -> Version:
+    def made(recipe: Recipe, data: DataRef, parents: tuple[Version, ...] = (), model: Any = None) -> Version:
         nonlocal count
         count += 1
         folder = tmp_path / f"files{count}"
@@ -59,6 +62,10 @@ def registered(workspace: Path, tmp_path: Path) -> Callable[..., Version]:
         Solution(
             recipe=recipe.model_dump(mode="json"), card=rows.card, preprocessing=rows.preprocessing, contract=rows.contract
         ).write(folder)
+        if model is not None:
+            from tasks.methods.networks.store import save
+
+            save(model, folder / KERAS_FILE)
         return versions.register(
             recipe.name,
             folder,
@@ -71,5 +78,56 @@ def registered(workspace: Path, tmp_path: Path) -> Callable[..., Version]:
             trigger={"kind": "manual"},
             facts={},
         )
+
+    return made
+
+
+@pytest.fixture
+def job_of(workspace: Path) -> Callable[..., Job]:
+    """`job_of(recipe, compress={...})`: a run of the recipe, with a section of its own."""
+
+    def made(recipe: Recipe, **sections: Any) -> Job:
+        experiment_id = store.experiment(recipe.name).experiment_id
+        return Job(
+            recipe=Recipe.model_validate(recipe.model_dump(mode="json") | sections),
+            recipe_sha256="",
+            run_id=store.client().create_run(experiment_id).info.run_id,
+            experiment_id=experiment_id,
+            trigger={"kind": "manual"},
+        )
+
+    return made
+
+
+@pytest.fixture
+def stage_tags() -> Callable[[Job], dict[str, str]]:
+    """`stage_tags(job)`: what the last stage of a run said in its tags."""
+
+    def read(job: Job) -> dict[str, str]:
+        runs = store.client().search_runs([job.experiment_id], f"tags.`mlflow.parentRunId` = '{job.run_id}'")
+        return dict(runs[0].data.tags)
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def network_of() -> Callable[..., Any]:
+    """`network_of(16, 8)`: a network for `measured` rows with two hidden layers, normalization behind the first."""
+
+    @cache
+    def made(first: int, second: int) -> Any:
+        from tasks.methods.backend import keras
+        from tasks.methods.networks.fit import FitSettings, fit
+
+        keras.utils.set_random_seed(0)
+        layers = keras.layers
+        inputs = keras.Input((3,))
+        hidden = layers.ReLU()(layers.BatchNormalization(momentum=0.8)(layers.Dense(first, name="first")(inputs)))
+        hidden = layers.Dense(second, activation="relu", name="second")(hidden)
+        model = keras.Model(inputs, layers.Dense(2, activation="softmax", name="head")(hidden))
+        x = np.random.default_rng(1).normal(size=(300, 3)).astype(np.float32)
+        y = (x[:, 0] <= 0).astype(np.int64)  # classes are sorted: high, low
+        fit(model, (x[:200], y[:200]), (x[200:], y[200:]), FitSettings(epochs=12, learning_rate=1e-2))
+        return model
 
     return made

@@ -1,4 +1,4 @@
-"""The order in which conversions are tried, and what is served where int8 loses too much."""
+"""The order in which conversions are tried, and what becomes of the network in each."""
 
 from typing import Any
 
@@ -28,22 +28,75 @@ def trained() -> tuple[Any, Any, Any]:
     return model, train, validation
 
 
+def ways(model: Any, train: Any, validation: Any, **quantize: Any) -> list[Any]:
+    from tasks.methods.planning.served import first_served
+
+    calibration = train[0][:50]
+    whole = first_served(model, ["float32"], calibration, validation)[1]
+    return list(conversions(job(**quantize), model, train, validation, calibration, whole))
+
+
 def test_conversions_are_tried_from_the_smallest_to_float32(trained):
-    model, train, validation = trained
-    found = list(conversions(job(aware_epochs=1, keep_float=1), model, train, validation, train[0][:50]))
+    found = ways(*trained, aware_epochs=1, keep_float=1)
     assert [way.how for way in found] == ["int8", "int8, quantization-aware", "int8, 1 layers in float32", "float32"]
-    sizes = [len(way.flatbuffer or b"") for way in found]
+    sizes = [way.served.size_bytes for way in found]
     assert sizes[0] < sizes[3]
     assert sizes[0] != sizes[2] < sizes[3] + 2000
     for way in found:
-        assert way.probabilities is not None
-        assert way.accuracy == (way.probabilities.argmax(axis=1) == validation[1]).mean()
+        assert way.served.accuracy == (way.served.probabilities.argmax(axis=1) == trained[2][1]).mean()
 
 
-def test_conversions_stop_at_the_recipes_mode_unless_remedies_are_asked_for(trained):
+@pytest.mark.parametrize(
+    ("quantize", "expected"),
+    [
+        ({}, ["int8", "float32"]),
+        ({"mode": "float32"}, ["float32"]),
+        ({"mode": "dynamic", "aware_epochs": 1, "keep_float": 1}, ["dynamic", "float32"]),
+        (
+            {"mode": "float16", "power_of_two_bits": 6},
+            ["float16, weights in 6 bits on a power-of-two grid", "float16", "float32"],
+        ),
+    ],
+)
+def test_conversions_stop_at_the_recipes_mode_unless_remedies_are_asked_for(trained, quantize, expected):
+    assert [way.how for way in ways(*trained, **quantize)] == expected
+
+
+@pytest.mark.parametrize("mode", ["float32", "float16"])
+def test_weights_are_on_the_grid_in_the_flatbuffer_even_before_a_normalization(mode):
+    from tasks.methods.backend import keras
+    from tasks.methods.quantization.weights_of import flatbuffer_weights
+
+    inputs = keras.Input((6,))
+    norm = keras.layers.BatchNormalization()
+    hidden = keras.layers.ReLU()(norm(keras.layers.Dense(5)(inputs)))
+    model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(hidden))
+    norm.set_weights([np.linspace(0.3, 1.7, 5)] * 4)
+    rows = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
+    found = ways(model, (rows, np.zeros(40, int)), (rows, np.zeros(40, int)), mode=mode, power_of_two_bits=5)[0]
+
+    for values in flatbuffer_weights(found.served.flatbuffer).values():
+        step = 2.0 ** np.ceil(np.log2(np.abs(values.astype(np.float64)).max() / 16))
+        integers = values.astype(np.float64) / step
+        np.testing.assert_array_equal(integers, np.rint(integers))
+        assert -16 <= integers.min() < integers.max() <= 15
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in found.model.layers)
+
+
+def test_training_for_int8_keeps_zeros_and_clusters(trained):
+    from tasks.methods.clustering.cluster import cluster
+    from tasks.methods.pruning.gradual import prune
+    from tasks.methods.pruning.masks import kernels
+    from tasks.methods.quantization.weights_of import layer_weights
+
     model, train, validation = trained
-    assert [way.how for way in conversions(job(), model, train, validation, train[0][:50])] == ["int8", "float32"]
-    assert [way.how for way in conversions(job(mode="float32"), model, train, validation, train[0][:50])] == ["float32"]
+    few = (train, validation, 1, 50, 1e-3, 0)
+    small = cluster(prune(model, 0.6, *few), 8, *few)
+    aware = ways(small, train, validation, aware_epochs=1)[1]
+
+    for stored in layer_weights(aware.served.flatbuffer, kernels(small)).values():
+        assert len(np.unique(stored)) <= 8
+        assert (stored == 0).mean() >= 0.55
 
 
 def test_conversions_tell_why_one_cannot_be_made(trained, monkeypatch: pytest.MonkeyPatch):
@@ -53,8 +106,7 @@ def test_conversions_tell_why_one_cannot_be_made(trained, monkeypatch: pytest.Mo
         raise ValueError("a layer that tfmot cannot quantize")
 
     monkeypatch.setattr(aware, "qat", refuse)
-    model, train, validation = trained
-    found = {way.how: way for way in conversions(job(aware_epochs=1), model, train, validation, train[0][:50])}
-    assert found["int8, quantization-aware"].flatbuffer is None
+    found = {way.how: way for way in ways(*trained, aware_epochs=1)}
+    assert found["int8, quantization-aware"].served is None
     assert "tfmot cannot quantize" in found["int8, quantization-aware"].trouble
-    assert found["float32"].flatbuffer is not None
+    assert found["float32"].served is not None

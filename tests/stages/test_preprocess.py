@@ -18,7 +18,7 @@ def job(recipe: Recipe) -> Job:
 def told(recipe: Recipe, folder: Path, unknown: list[str]) -> list[str]:
     """What `bequest run` prints of the stage."""
     asked = job(recipe)
-    preprocess.prepare_data(asked, str(folder), None, [], unknown)
+    preprocess.prepare_data(asked, str(folder), None, {}, [], unknown)
     return outcomes(asked.experiment_id, asked.run_id)
 
 

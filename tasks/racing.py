@@ -1,0 +1,84 @@
+"""The race: the best candidates and a network from scratch are trained for a few epochs on some of the target's rows."""
+
+from typing import Any
+
+import numpy as np
+
+from model_registry.reference import ModelRef
+from tasks import progress
+from tasks.adapt import adapted
+from tasks.data.dataset import DataSet, Split
+from tasks.derive import KERAS_FILE, opened
+from tasks.fresh import fresh
+from tasks.learning import Pair, augmenter
+from tasks.methods.selection.race import Race, race
+from tasks.recipe.schema import InheritRace
+from tasks.stage import Job
+
+CONTROL = "from scratch"
+
+
+def hold(job: Job, settings: InheritRace, contestants: dict[str, ModelRef], rows: DataSet) -> Race:
+    """Races candidates and the control by successive halving; the control stays to the end.
+
+    All learn as in the last stage of transfer, at the highest learning rate of its stages, which is the control's: at
+    different rates the race would be one of rates. Rows, their order and augmentation are the same for all.
+
+    Args:
+        job: The loop's run.
+        settings: The recipe's.
+        contestants: Label to version.
+        rows: The target data set; validation judges, the test split is not read.
+    """
+    train, validation = (_drawn(rows.split(name), settings.rows, job.recipe.seed) for name in ("train", "validation"))
+    racers: dict[str, Any] = {}
+    names = [*contestants, CONTROL]
+
+    def trained(name: str, epochs: int) -> np.ndarray:
+        progress.report("select", f"race: {name}", 0, 1, f"{epochs} epochs")
+        if name not in racers:
+            racers[name] = _racer(job, contestants.get(name), rows, train, validation)
+        losses: np.ndarray = racers[name](epochs)
+        progress.report("select", f"race: {name}", 1, 1, f"validation loss {losses.mean():.3f}")
+        return losses
+
+    return race(names, trained, epochs=settings.epochs, kept=[CONTROL])
+
+
+def _racer(job: Job, ref: ModelRef | None, rows: DataSet, train: Pair, validation: Pair) -> Any:
+    """An ancestor as transfer starts from it, or the control where there is none."""
+    from tasks.methods.networks.racing import Racer
+    from tasks.methods.pruning.masks import Masks
+
+    config = job.recipe.transfer
+    network = fresh(job.recipe, rows) if ref is None else _start(job, ref, rows, train)
+    return Racer(
+        network,
+        train,
+        validation,
+        batch_size=config.batch_size,
+        learning_rate=max(stage.learning_rate for stage in config.stages),
+        seed=job.recipe.seed,
+        trainable="all" if ref is None else config.stages[-1].unfreeze,
+        augment=augmenter(job, rows),
+        masks=Masks.of(network),
+    )
+
+
+def _start(job: Job, ref: ModelRef, rows: DataSet, train: Pair) -> Any:
+    from tasks.methods.networks import store, surgery
+    from tasks.methods.networks.batch_statistics import recalibrate
+    from tasks.methods.networks.graph import to_functional
+
+    version, folder, solution = opened(ref)
+    network = adapted(job, version, store.load(folder / KERAS_FILE), solution, rows)
+    if job.recipe.transfer.recalibrate:
+        recalibrate(network, train[0], job.recipe.seed)
+    if solution.card is not None and solution.card.classes == rows.card.classes:
+        return to_functional(network)
+    return surgery.new_head(network, len(rows.card.classes), seed=job.recipe.seed, dropout=job.recipe.model.dropout)
+
+
+def _drawn(split: Split, most: int, seed: int) -> Pair:
+    kept = np.random.default_rng(seed).permutation(len(split.y))[:most]
+    return split.x[kept], split.y[kept]

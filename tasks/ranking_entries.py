@@ -1,0 +1,130 @@
+"""The rows of a ranking, each with its reason in words, and its verdict."""
+
+from math import isfinite
+
+from tasks.candidates import Candidate
+from tasks.data.dataset import DataSet
+from tasks.methods.selection.race import CLEAR, Race
+from tasks.racing import CONTROL
+from tasks.ranking import Entry, Raced
+from tasks.solution_fit import SolutionFit, held_against, solution_fit
+
+
+def entries_of(
+    found: list[Candidate],
+    order: list[str],
+    ranks: dict[str, float],
+    race: Race | None,
+    chosen: list[str],
+    names: list[str],
+    rows: DataSet,
+) -> list[Entry]:
+    """The table of a ranking: those ranked in order, then those left out.
+
+    How a solution fits is told of all; its contract is held against every row for the chosen alone, since that takes long.
+
+    Args:
+        found: All candidates.
+        order: Labels of those that are ranked, best first.
+        ranks: Their mean ranks over the selectors.
+        race: The race, where there was one.
+        chosen: Labels of whom to inherit from.
+        names: The selectors.
+        rows: The target data set.
+    """
+    by_label = {each.version.label: each for each in found}
+    labels = [*order, *(label for label in by_label if label not in order)]
+    entries = []
+    for position, label in enumerate(labels, 1):
+        each, ranked = by_label[label], label in order
+        run = raced(race, label) if race and label in race.order else None
+        facts = {name: each.version.figure(name) for name in ("parameters", "size_bytes", "latency_ms")}
+        place = f"{_ordinal(position)} of {len(order)} by {_by(names, each, ranks.get(label))}"
+        entries.append(
+            Entry(
+                version=label,
+                rank=position if ranked else None,
+                scores=each.scores,
+                mean_rank=ranks.get(label),
+                relevance=each.relevance,
+                race=run,
+                chosen=label in chosen,
+                solution=_fit(each, rows, whole=label in chosen),
+                reason=f"{place}{_outcome(run, label in chosen)}" if ranked else f"left out: {each.refusal}",
+                **facts,
+            )
+        )
+    return entries
+
+
+def _by(names: list[str], candidate: Candidate, mean_rank: float | None) -> str:
+    if len(names) > 1:
+        return f"mean rank over {', '.join(names)} ({mean_rank:.3g})"
+    score = candidate.scores.get(names[0])
+    return f"{names[0]} ({score:.3g})" if score is not None else names[0]
+
+
+def _outcome(run: Raced | None, is_chosen: bool) -> str:
+    """What the race says of a candidate, as the end of a sentence."""
+    if run is None:
+        return "" if is_chosen else "; others come first"
+    after = f"after {run.epochs} epoch{'s' if run.epochs > 1 else ''}"
+    if run.loss is None:
+        return f"; it could not be trained {after}"
+    if run.lead is None or run.error is None:
+        return f"; {after} its validation loss is {run.loss:.3f}"
+    if run.beaten:
+        return f"; {after} a network from scratch loses {-run.lead:.3f} less: what it has learned is in the way"
+    if run.lead > CLEAR * run.error:
+        told = f"; {after} it loses {run.lead:.3f} less than a network from scratch"
+    else:
+        told = f"; {after} it differs from a network from scratch by no more than chance ({run.lead:+.3f} ± {run.error:.3f})"
+    return told if is_chosen else f"{told}, but others come first"
+
+
+def raced(race: Race, name: str) -> Raced:
+    """How a candidate, or the control, did in the race."""
+    last = race.last(name)
+    loss = last.loss(name)
+    if name == CONTROL:
+        return Raced(epochs=last.epochs, loss=loss if isfinite(loss) else None)
+    lead, error = race.lead(name, CONTROL)
+    known = isfinite(lead) and isfinite(error) and isfinite(loss)
+    return Raced(
+        epochs=race.last(name, CONTROL).epochs,
+        loss=loss if isfinite(loss) else None,
+        lead=lead if known else None,
+        error=error if known else None,
+        beaten=race.clearly_ahead(CONTROL, name),
+    )
+
+
+def _fit(candidate: Candidate, rows: DataSet, *, whole: bool) -> SolutionFit | None:
+    if candidate.solution is None:
+        return None
+    fit = solution_fit(candidate.solution, rows)
+    return held_against(fit, candidate.solution, rows) if whole else fit
+
+
+def verdict_of(found: list[Candidate], order: list[str], race: Race | None, chosen: list[str]) -> str:
+    """The choice and its reason in words; arguments as in `entries_of`."""
+    uris = {each.version.label: each.version.uri for each in found}
+    if chosen:
+        said = f"chosen: {', '.join(uris[label] for label in chosen)}, of {len(order)} that can take these rows"
+        left = [label for label in order if race and label in race.order and race.clearly_ahead(CONTROL, label)]
+        return f"{said}; a network from scratch is ahead of {', '.join(left)}" if left else said
+    start = "chosen: none, starting fresh"
+    if not found:
+        return f"{start}: the registry holds no version of another project"
+    if not order:
+        return f"{start}: none of {len(found)} candidates can take these rows"
+    best = next(label for label in race.order if label != CONTROL) if race else order[0]
+    return (
+        f"{start}: no ancestor helps, a network from scratch learns these rows better than {best}, the best of {len(order)} "
+        "(negative transfer)"
+    )
+
+
+def _ordinal(number: int) -> str:
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10 if number % 100 not in (11, 12, 13) else 0, "th")
+    return f"{number}{ending}"
