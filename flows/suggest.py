@@ -10,6 +10,7 @@ from flows.loop import Loop
 from flows.plan import plan
 from model_registry.errors import InputError
 from tasks.ranking import Ranking
+from tasks.ranking_contracts import held_to_contracts
 from tasks.recipe.inherit import dump, recipe_sha256
 from tasks.stage import Job
 from tasks.tracking import loop_run
@@ -46,7 +47,7 @@ def suggest(recipe: str) -> tuple[Ranking, list[str]]:
         )
         candidates = candidates_for(loop)
         data = prepared(loop, planned, candidates)
-        ranking = ranked(loop, data, candidates)
+        ranking = held_to_contracts(ranked(loop, data, candidates), data)
         run.json("ranking.json", ranking.model_dump(mode="json"))
     return ranking, loop.notes
 

@@ -88,7 +88,7 @@ def judged(job: Job, ref: ModelRef, sample: Sample) -> Candidate:
             return Candidate(version, solution, scores, refusal="; ".join(complaints))
         relevance = None
         if config.relevance is not None and evidence.source_features is not None:
-            relevance = selectors.get(config.relevance)(evidence)
+            relevance = _scores([config.relevance], evidence)[0][config.relevance]
         return Candidate(version, solution, scores, relevance)
     except (ValueError, IntegrityError) as error:
         damaged = isinstance(error, IntegrityError)
@@ -98,22 +98,23 @@ def judged(job: Job, ref: ModelRef, sample: Sample) -> Candidate:
 def _evidence(job: Job, version: Version, network: Any, sample: Sample) -> Evidence:
     """What the recipe's selectors ask for, and no more: every further output is another pass through the network."""
     from tasks.methods.networks.batch_statistics import recalibrate
-    from tasks.methods.networks.graph import features
-    from tasks.methods.networks.layer_features import layer_features
+    from tasks.methods.networks.layer_features import LayerFeatures
     from tasks.methods.networks.predict import predict
 
     seed = job.recipe.seed
     if job.recipe.transfer.recalibrate:
         recalibrate(network, sample.x, seed)
     asked = {selectors.get(name).asks for name in _named(job)}
-    layers = layer_features(network, sample.x) if "layers" in asked else []
-    ours = layers[0] if layers else features(network, sample.x)
+    read = LayerFeatures(network)
+    layers = read(sample.x) if "layers" in asked else []
+    ours = layers[0] if layers else read.top(sample.x)
     own = None
     if "source_features" in asked and version.data_sha256 == sample.data.sha256:
         own = ours
     elif "source_features" in asked:
-        theirs, _ = source_rows(version, sample.data, sample.rows, most=len(sample.y), seed=seed)
-        own = None if theirs is None else features(network, theirs[0])
+        most = max(selectors.get(name).rows for name in _named(job) if selectors.get(name).asks == "source_features")
+        theirs, _ = source_rows(version, sample.data, sample.rows, most=most, seed=seed)
+        own = None if theirs is None else read.top(theirs[0])
     return Evidence(
         features=ours,
         y=sample.y,

@@ -7,7 +7,7 @@ from tasks.data.dataset import DataSet
 from tasks.methods.selection.race import CLEAR, Race
 from tasks.racing import CONTROL
 from tasks.ranking import Entry, Raced
-from tasks.solution_fit import SolutionFit, held_against, solution_fit
+from tasks.solution_fit import solution_fit
 
 
 def entries_of(
@@ -21,8 +21,6 @@ def entries_of(
 ) -> list[Entry]:
     """The table of a ranking: those ranked in order, then those left out.
 
-    How a solution fits is told of all; its contract is held against every row for the chosen alone, since that takes long.
-
     Args:
         found: All candidates.
         order: Labels of those that are ranked, best first.
@@ -33,6 +31,7 @@ def entries_of(
         rows: The target data set.
     """
     by_label = {each.version.label: each for each in found}
+    passed_over = "others come first" if chosen else "the network from scratch is ahead of the winner"
     labels = [*order, *(label for label in by_label if label not in order)]
     entries = []
     for position, label in enumerate(labels, 1):
@@ -49,8 +48,10 @@ def entries_of(
                 relevance=each.relevance,
                 race=run,
                 chosen=label in chosen,
-                solution=_fit(each, rows, whole=label in chosen),
-                reason=f"{place}{_outcome(run, label in chosen)}" if ranked else f"left out: {each.refusal}",
+                solution=solution_fit(each.solution, rows) if each.solution else None,
+                reason=f"{place}{_outcome(run, '' if label in chosen else passed_over)}"
+                if ranked
+                else f"left out: {each.refusal}",
                 **facts,
             )
         )
@@ -64,22 +65,22 @@ def _by(names: list[str], candidate: Candidate, mean_rank: float | None) -> str:
     return f"{names[0]} ({score:.3g})" if score is not None else names[0]
 
 
-def _outcome(run: Raced | None, is_chosen: bool) -> str:
-    """What the race says of a candidate, as the end of a sentence."""
+def _outcome(run: Raced | None, passed_over: str) -> str:
+    """What the race says of a candidate, and why it is passed over where it is, as the end of a sentence."""
     if run is None:
-        return "" if is_chosen else "; others come first"
+        return f"; {passed_over}" if passed_over else ""
     after = f"after {run.epochs} epoch{'s' if run.epochs > 1 else ''}"
     if run.loss is None:
         return f"; it could not be trained {after}"
-    if run.lead is None or run.error is None:
-        return f"; {after} its validation loss is {run.loss:.3f}"
-    if run.beaten:
+    if run.beaten and run.lead is not None:
         return f"; {after} a network from scratch loses {-run.lead:.3f} less: what it has learned is in the way"
-    if run.lead > CLEAR * run.error:
+    if run.lead is None or run.error is None:
+        told = f"; {after} its validation loss is {run.loss:.3f}"
+    elif run.lead > CLEAR * run.error:
         told = f"; {after} it loses {run.lead:.3f} less than a network from scratch"
     else:
         told = f"; {after} it differs from a network from scratch by no more than chance ({run.lead:+.3f} ± {run.error:.3f})"
-    return told if is_chosen else f"{told}, but others come first"
+    return f"{told}, but {passed_over}" if passed_over else told
 
 
 def raced(race: Race, name: str) -> Raced:
@@ -99,25 +100,18 @@ def raced(race: Race, name: str) -> Raced:
     )
 
 
-def _fit(candidate: Candidate, rows: DataSet, *, whole: bool) -> SolutionFit | None:
-    if candidate.solution is None:
-        return None
-    fit = solution_fit(candidate.solution, rows)
-    return held_against(fit, candidate.solution, rows) if whole else fit
-
-
 def verdict_of(found: list[Candidate], order: list[str], race: Race | None, chosen: list[str]) -> str:
     """The choice and its reason in words; arguments as in `entries_of`."""
     uris = {each.version.label: each.version.uri for each in found}
     if chosen:
-        said = f"chosen: {', '.join(uris[label] for label in chosen)}, of {len(order)} that can take these rows"
+        said = f"chosen: {', '.join(uris[label] for label in chosen)}, of {len(order)} that can be used on these rows"
         left = [label for label in order if race and label in race.order and race.clearly_ahead(CONTROL, label)]
         return f"{said}; a network from scratch is ahead of {', '.join(left)}" if left else said
     start = "chosen: none, starting fresh"
     if not found:
         return f"{start}: the registry holds no version of another project"
     if not order:
-        return f"{start}: none of {len(found)} candidates can take these rows"
+        return f"{start}: none of the registry's candidates ({len(found)}) can be used on these rows"
     best = next(label for label in race.order if label != CONTROL) if race else order[0]
     return (
         f"{start}: no ancestor helps, a network from scratch learns these rows better than {best}, the best of {len(order)} "

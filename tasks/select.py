@@ -3,7 +3,7 @@
 from model_registry.reference import DataRef, ModelRef
 from tasks import progress
 from tasks.candidates import Candidate, Sample, judged
-from tasks.methods.selection.order import mean_ranks, reordered
+from tasks.methods.selection.order import mean_ranks
 from tasks.methods.selection.race import Race
 from tasks.racing import CONTROL, hold
 from tasks.ranking import Ranking
@@ -16,6 +16,7 @@ from tasks.tracking import StageRun, stage_run
 def rank(job: Job, key: str, candidates: list[ModelRef], data: DataRef) -> Ranking:
     """Ranks candidates by what their networks make of the target's training rows, and races the best against the control.
 
+    The race does not change their order: who starts fastest is not who ends best, a network that keeps its head least of all.
     Whoever the network from scratch is clearly ahead of in the race is not inherited from; where that is true of the one
     that wins it, nobody is, and the project starts fresh.
 
@@ -46,7 +47,6 @@ def rank(job: Job, key: str, candidates: list[ModelRef], data: DataRef) -> Ranki
         if config.race and order:
             taking_part = order[: max(config.race.contestants, config.max_ancestors)]
             race = hold(job, config.race, {label: refs[label] for label in taking_part}, sample.rows)
-            order = reordered(order, race)
         chosen = _chosen(order, race, config.max_ancestors)
         ranking = Ranking(
             selectors=config.ranked_by,

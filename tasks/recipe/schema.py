@@ -24,9 +24,11 @@ SelectorName = Annotated[str, one_of(selectors)]
 class InheritRace(Section):
     """Successive halving (Jamieson & Talwalkar, 2016) among the best candidates and a network from scratch."""
 
-    contestants: int = Field(3, ge=1, le=16, description="How many of the best candidates take part.")
+    contestants: int = Field(
+        2, ge=1, le=16, description="How many of the best candidates take part; as many as are taken, at least."
+    )
     epochs: int = Field(2, ge=1, description="Epochs of whoever stays to the end; each round before it is half as long.")
-    rows: int = Field(1000, ge=1, description="Most training rows, and most validation rows.")
+    rows: int = Field(500, ge=1, description="Most training rows, and most validation rows.")
 
 
 class Inherit(Section):

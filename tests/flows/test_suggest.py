@@ -104,7 +104,7 @@ def test_a_run_starts_fresh_when_nothing_fits_and_says_so_again_when_that_was_kn
     recipe = write_recipe(registry, "wine", {"source": "bundled:wine"}, inherit="auto")
     found, _ = suggest(str(recipe))
     assert found.chosen == []
-    assert "can take these rows" in found.verdict
+    assert "can be used on these rows" in found.verdict
     outcome = inherit(str(recipe))
     assert (outcome.considered, outcome.inherited) == ([], [])
     assert found.verdict in outcome.notes
@@ -125,7 +125,7 @@ def test_the_table_shows_rank_reason_and_choice(ranking: Ranking, monkeypatch, w
     assert "pilot/3" in shown
     assert "flowers/3" not in shown
     assert "and 1 more, with --top" in shown
-    assert "Chosen: models:/pilot/3, of 1 that can take these rows." in shown
+    assert "Chosen: models:/pilot/3, of 1 that can be used on these rows." in shown
     assert ("parameters, bytes, ms: in a terminal of 120 columns" in " ".join(shown.split())) == (terminal and width == 80)
     picture = next(line for line in shown.replace("\n", "").split("Table and picture: ")[1:])
     assert Path(picture.strip()).joinpath("ranking.png").is_file()

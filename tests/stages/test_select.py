@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from model_registry import artifacts, store
+from tasks.ranking_contracts import held_to_contracts
 from tasks.select import rank
 
 STAGES = {"stages": [{"unfreeze": "all", "epochs": 2, "learning_rate": 0.01}]}
@@ -91,7 +92,7 @@ def test_the_ancestor_that_knows_the_rows_is_chosen_with_its_reason_and_beats_th
     assert first.reason.endswith("less than a network from scratch")
     assert ranking.reasons == {best.label: first.reason}
     assert ranking.control.loss > first.race.loss
-    assert ranking.verdict == f"chosen: {best.uri}, of 2 that can take these rows" + (
+    assert ranking.verdict == f"chosen: {best.uri}, of 2 that can be used on these rows" + (
         f"; a network from scratch is ahead of {none.label}" if second.race.beaten else ""
     )
     tags = stage_tags(job)
@@ -194,7 +195,7 @@ def test_candidates_that_cannot_take_the_rows_or_are_damaged_are_left_out_with_t
 
     none, job = ranked([foreign])
     assert (none.chosen, none.control) == ([], None)
-    assert none.verdict == "chosen: none, starting fresh: none of 1 candidates can take these rows"
+    assert none.verdict == "chosen: none, starting fresh: none of the registry's candidates (1) can be used on these rows"
 
 
 def test_an_empty_registry_starts_fresh(ranked):
@@ -203,12 +204,33 @@ def test_an_empty_registry_starts_fresh(ranked):
     assert ranking.verdict == "chosen: none, starting fresh: the registry holds no version of another project"
 
 
-def test_the_solution_of_the_chosen_is_held_against_the_rows(ranked, earlier, measured, knowing):
+def test_contracts_are_held_against_the_rows_of_the_chosen_alone(ranked, earlier, measured, knowing, guessing, target):
     narrow = measured()
     narrow[["b", "c"]] = narrow[["b", "c"]] / 100  # its contract allows no other
-    ranking, _ = ranked([earlier(knowing, narrow), earlier(knowing)], race=None, max_ancestors=2)
-    levels = {entry.version: entry.solution for entry in ranking.entries}
-    first, second = (levels[label] for label in sorted(levels))
-    assert first.level == "partly"
-    assert first.differs[0].startswith("its contract does not allow: ")
-    assert (second.level, second.differs) == ("fits", [])
+    best, other = earlier(knowing, narrow), earlier(guessing, narrow)
+    ranking, _ = ranked([other, best], race=None, max_ancestors=1)
+    assert [entry.solution.level for entry in ranking.entries] == ["fits", "fits"]
+    first, second = held_to_contracts(ranking, target[1]).entries
+    assert (first.version, first.solution.level) == (best.label, "partly")
+    assert first.solution.differs[0].startswith("its contract does not allow: ")
+    assert second == ranking.entries[1]
+
+
+def test_relevance_that_cannot_be_told_is_no_reason_to_leave_a_candidate_out(ranked, earlier, knowing, monkeypatch):
+    from tasks import candidates
+
+    def one_row(*_: Any, **__: Any) -> Any:
+        return (np.zeros((1, 3), np.float32), np.zeros(1, np.int64)), ""
+
+    monkeypatch.setattr(candidates, "source_rows", one_row)
+    ranking, _ = ranked([earlier(knowing)], race=None)
+    assert (ranking.entries[0].rank, ranking.entries[0].relevance) == (1, None)
+
+
+def test_those_behind_a_beaten_winner_are_passed_over_with_that_reason(ranked, earlier, dead):
+    ranking, _ = ranked([earlier(dead), earlier(dead), earlier(dead)], max_ancestors=1, race={"contestants": 1, "epochs": 2})
+    assert ranking.chosen == []
+    raced, *others = ranking.entries
+    assert raced.race is not None
+    assert all(entry.race is None for entry in others)
+    assert others[0].reason.endswith("; the network from scratch is ahead of the winner")

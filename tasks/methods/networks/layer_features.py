@@ -14,40 +14,57 @@ MAX_VECTOR = 1024  # numbers kept of one that is a vector already, evenly spaced
 _BATCH = 128
 
 
-def layer_features(model: keras.Model, x: np.ndarray, levels: int = MAX_LEVELS) -> list[np.ndarray]:
-    """What the layers with weights read on every row, from the top of the backbone down.
+class LayerFeatures:
+    """Reads what the layers with weights read, from the top of a network's backbone down.
 
     Args:
         model: A network with one input.
-        x: float32 [n, ...], as the network takes it.
         levels: How far down.
 
-    Returns:
-        float32 [n, d_l] a level. The first holds the backbone's features, which a new head will read; the next what the
-        layers read that make these, and so on, side by side where there are several at the same distance.
-
     Raises:
-        ValueError: The model has several inputs or outputs, or no graph; or a row has another shape than it takes.
+        ValueError: The model has several inputs or outputs, or no graph.
     """
-    base = backbone(model)
-    expected = base.inputs[0].shape[1:]
-    if not expected.is_compatible_with(x.shape[1:]):
-        raise ValueError(
-            f"Invalid `x`. Expected rows of shape {list(expected)}, as {model.name!r} takes them. "
-            f"Received: rows of shape {list(x.shape[1:])}."
-        )
-    by_level = _read_at(base, levels)
-    tensors = [tensor for level in by_level for tensor in level]
-    collect = keras.Model(base.inputs, tensors)
-    parts: list[list[np.ndarray]] = [[] for _ in tensors]
-    for start in range(0, max(len(x), 1), _BATCH):
-        # Called as it is: on the few rows that a ranking looks at, a compiled function costs more than it saves.
-        found = collect(x[start : start + _BATCH], training=False)
-        for position, values in enumerate(found if len(tensors) > 1 else [found]):
-            # The backbone's features come as they are: others compare them with those of other rows.
-            parts[position].append(_as_vectors(values.numpy()) if position else values.numpy())
-    columns = iter([np.concatenate(kept) for kept in parts])
-    return [np.concatenate([next(columns) for _ in level], axis=1) for level in by_level]
+
+    def __init__(self, model: keras.Model, levels: int = MAX_LEVELS) -> None:
+        self._name, self._base = model.name, backbone(model)
+        self._levels = _read_at(self._base, levels)
+
+    def __call__(self, x: np.ndarray) -> list[np.ndarray]:
+        """What they read on every row.
+
+        Args:
+            x: float32 [n, ...], as the network takes it.
+
+        Returns:
+            float32 [n, d_l] a level. The first holds the backbone's features, which a new head will read; the next what the
+            layers read that make these, and so on, side by side where there are several at the same distance.
+
+        Raises:
+            ValueError: A row has another shape than the network takes.
+        """
+        tensors = [tensor for level in self._levels for tensor in level]
+        columns = iter(self._outputs(keras.Model(self._base.inputs, tensors), x))
+        return [np.concatenate([next(columns) for _ in level], axis=1) for level in self._levels]
+
+    def top(self, x: np.ndarray) -> np.ndarray:
+        """The first level alone: the backbone's features, float32 [n, d]."""
+        return self._outputs(self._base, x)[0]
+
+    def _outputs(self, network: keras.Model, x: np.ndarray) -> list[np.ndarray]:
+        expected = network.inputs[0].shape[1:]
+        if not expected.is_compatible_with(x.shape[1:]):
+            raise ValueError(
+                f"Invalid `x`. Expected rows of shape {list(expected)}, as {self._name!r} takes them. "
+                f"Received: rows of shape {list(x.shape[1:])}."
+            )
+        parts: list[list[np.ndarray]] = [[] for _ in network.outputs]
+        for start in range(0, max(len(x), 1), _BATCH):
+            # Called as it is: on the few rows that a ranking looks at, a compiled function costs more than it saves.
+            found = network(x[start : start + _BATCH], training=False)
+            for position, values in enumerate(found if len(parts) > 1 else [found]):
+                # The backbone's features come as they are: others compare them with those of other rows.
+                parts[position].append(_as_vectors(values.numpy()) if position else values.numpy())
+        return [np.concatenate(kept) for kept in parts]
 
 
 def _read_at(base: keras.Model, levels: int) -> list[list[Any]]:

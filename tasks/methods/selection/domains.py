@@ -5,7 +5,7 @@ import numpy as np
 from tasks.methods.selection.base import Evidence
 from tasks.methods.selection.folds import standardised
 
-MAX_ROWS = 500  # of either
+MAX_ROWS = 300  # of either
 
 
 def domains(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:

@@ -1,10 +1,8 @@
-"""From several scores to one order, and what a race changes of it."""
+"""From several scores to one order."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-
-from tasks.methods.selection.race import Race
 
 
 def mean_ranks(scores: Mapping[str, Sequence[float | None]]) -> np.ndarray:
@@ -29,22 +27,3 @@ def mean_ranks(scores: Mapping[str, Sequence[float | None]]) -> np.ndarray:
             f"Received: { ({name: len(each) for name, each in scores.items()}) }."
         )
     return np.asarray(np.mean([rankdata(-column) for column in columns], axis=0), np.float64)
-
-
-def reordered(ranked: Sequence[str], race: Race) -> list[str]:
-    """The order after a race: who is clearly ahead of whoever stands right before it moves up.
-
-    A race is short and a few rows judge it, so an order by scores stands where the race is close.
-
-    Args:
-        ranked: Names by score, best first; those that did not race keep their places behind.
-        race: Of the first of them, perhaps with others.
-    """
-    raced = [name for name in ranked if name in race.order]
-    found: list[str] = []
-    for name in raced:
-        place = len(found)
-        while place and race.clearly_ahead(name, found[place - 1]):
-            place -= 1
-        found.insert(place, name)
-    return [*found, *(name for name in ranked if name not in found)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks.methods.selection.order import mean_ranks, reordered
+from tasks.methods.selection.order import mean_ranks
 from tasks.methods.selection.race import Race, Round, race
 
 
@@ -118,16 +118,3 @@ def test_mean_ranks_of_two_selectors():
 def test_mean_ranks_ask_for_as_many_scores_from_each(scores):
     with pytest.raises(ValueError, match="at least one selector, and as many scores"):
         mean_ranks(scores)
-
-
-def raced(**losses: float) -> Race:
-    """One round in which every row loses as much; noise of 0.1 a row, a standard error of 0.1 / sqrt(100)."""
-    rows = {name: np.random.default_rng(number).normal(loss, 0.1, 100) for number, (name, loss) in enumerate(losses.items())}
-    order = sorted(losses, key=losses.__getitem__)
-    return Race([Round(1, order, rows, [])], order, {})
-
-
-def test_reordered_moves_up_who_is_clearly_ahead_alone():
-    assert reordered(["a", "b", "c", "d"], raced(a=2.0, b=1.0, c=1.001)) == ["b", "c", "a", "d"]
-    assert reordered(["a", "b", "c", "d"], raced(a=1.001, b=1.0, c=0.5)) == ["c", "a", "b", "d"]
-    assert reordered(["a", "b"], raced(x=1.0)) == ["a", "b"]
