@@ -32,6 +32,7 @@ lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests/benchmarks
 	$(BIN)/lint-imports
 
 format: env

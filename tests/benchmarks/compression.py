@@ -19,6 +19,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,10 @@ def ways(model: Any, rows: Any, calibration: np.ndarray, seed: int) -> dict[str,
     def float32(small: Any) -> bytes:
         return convert(small, "float32")
 
-    def channels(fraction: float, taught: bool) -> bytes:
+    def pruned(**chosen: Any) -> bytes:
+        return float32(prune(model, 0.7, *common, **chosen))
+
+    def channels(fraction: float, taught: bool = False) -> bytes:
         small = prune_channels(model, fraction)
         recalibrate(small, train[0], seed)
         masks = Masks.of(small)
@@ -94,19 +98,17 @@ def ways(model: Any, rows: Any, calibration: np.ndarray, seed: int) -> dict[str,
         return qat(cluster(sparse, 16, *common), *common[:2], EPOCHS, BATCH, RATE / 10, seed, preserve="both").flatbuffer
 
     found: dict[str, Callable[[], bytes]] = {
-        f"convert {mode}": (lambda m=mode: convert(model, m, calibration)) for mode in modes.names()
+        f"convert {mode}": partial(convert, model, mode, calibration) for mode in modes.names()
     }
     found["convert int8, 1 layer in float32"] = lambda: partial_int8(
         model, calibration, worst_layers(layer_errors(model, calibration), 1)
     )
     found["int8, quantization-aware"] = lambda: qat(model, *common[:2], EPOCHS, BATCH, RATE / 10, seed).flatbuffer
-    found |= {
-        f"prune 0.7, {each}": (lambda c=each: float32(prune(model, 0.7, *common, criterion=c))) for each in criteria.names()
-    }
-    found["prune 0.7, global"] = lambda: float32(prune(model, 0.7, *common, budget="global"))
+    found |= {f"prune 0.7, {each}": partial(pruned, criterion=each) for each in criteria.names()}
+    found["prune 0.7, global"] = partial(pruned, budget="global")
     found["prune 2:4"] = lambda: float32(prune(model, 0.5, *common, m_by_n=(2, 4)))
-    found |= {f"channels {each:g}": (lambda f=each: channels(f, False)) for each in (0.5, 0.75)}
-    found["channels 0.75, taught"] = lambda: channels(0.75, True)
+    found |= {f"channels {each:g}": partial(channels, each) for each in (0.5, 0.75)}
+    found["channels 0.75, taught"] = partial(channels, 0.75, taught=True)
     found["cluster 16"] = lambda: float32(cluster(model, 16, *common))
     found["power of two, 8 bits"] = lambda: float32(power_of_two(model, 8))
     found["prune 0.5, cluster 16, int8 keeping both (PCQAT)"] = both

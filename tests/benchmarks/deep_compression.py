@@ -208,7 +208,9 @@ def one_seed(trial: Trial, seed: int, data: tuple[np.ndarray, ...], folder: Path
 
 def main() -> None:
     """Measures both networks and writes the results."""
-    data, figures, tables = mnist(), {}, {}
+    data = mnist()
+    figures: dict[str, Any] = {}
+    tables: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, trial in TRIALS.items():
             found = []

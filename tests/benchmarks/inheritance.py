@@ -42,7 +42,8 @@ from tasks.methods.networks.architectures import build
 from tasks.methods.networks.fit import FitSettings, fit
 from tasks.methods.networks.predict import predict
 from tasks.methods.networks.surgery import adapt_input, new_head
-from tasks.methods.transfer import Source, Start, objectives, transfer
+from tasks.methods.transfer.objectives import Source, Start, objectives
+from tasks.methods.transfer.run import transfer
 
 SEEDS = (0, 1, 2)
 SHARES = (0.01, 0.1, 1.0)

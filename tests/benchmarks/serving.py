@@ -68,7 +68,11 @@ def bare(folder: str) -> None:
 def start(arguments: list[str]) -> tuple[subprocess.Popen, str]:
     """A server process, and its address once it says it listens."""
     process = subprocess.Popen([sys.executable, "-P", *arguments], stdout=subprocess.PIPE, text=True)
-    return process, re.search(r"on (http://\S+),", process.stdout.readline())[1]
+    assert process.stdout is not None
+    said = process.stdout.readline()
+    found = re.search(r"on (http://\S+),", said)
+    assert found is not None, said
+    return process, found[1]
 
 
 class Client(asyncio.Protocol):
@@ -77,7 +81,8 @@ class Client(asyncio.Protocol):
     def __init__(self, request: bytes, times: list[float]) -> None:
         self.request, self.times, self.buffer = request, times, b""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self.send()
 
@@ -88,7 +93,8 @@ class Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.buffer += data
         head, found, body = self.buffer.partition(b"\r\n\r\n")
-        if found and len(body) == int(re.search(rb"content-length: (\d+)", head)[1]):
+        length = re.search(rb"content-length: (\d+)", head)
+        if found and length and len(body) == int(length[1]):
             assert head.startswith(b"HTTP/1.1 200"), self.buffer
             self.times.append(time.perf_counter() - self.begun)
             self.buffer = b""
