@@ -199,7 +199,7 @@ def one_seed(data: Path, seed: int) -> dict[str, dict[str, float]]:
     }
     found: dict[str, dict[str, float]] = {}
     for share in SHARES:
-        rows = sampled(known, round(share * len(known)), seed)
+        rows = sampled(known, round(share * len(known[1])), seed)
         cut = len(rows[0]) - len(rows[0]) // 5
         train, validation = (rows[0][:cut], rows[1][:cut]), (rows[0][cut:], rows[1][cut:])
         tuned, trace = heir("fine_tuning", ancestors["imagenet"], None, train, validation, apart, seed)
