@@ -12,6 +12,7 @@ from model_registry.errors import InputError
 from tasks.recipe import plain_yaml
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_BESIDE = ".data"  # where ONNX exporters put the weights of `model.onnx`: into `model.onnx.data`
 _SIDES = re.compile(r"\d+(,\d+){0,3}")
 
 
@@ -64,12 +65,13 @@ class Request:
             )
 
     def sha256(self) -> str:
-        """Of the file; of a folder, of all its files' names and contents."""
-        if self.path.is_file():
+        """Of the file; of a folder, or a file with another of weights beside it, of all their names and contents."""
+        beside = self.path.with_name(self.path.name + _BESIDE)
+        if self.path.is_file() and not beside.is_file():
             return manifest.sha256_of(self.path)
-        listed = {
-            each.relative_to(self.path).as_posix(): manifest.sha256_of(each) for each in self.path.rglob("*") if each.is_file()
-        }
+        files = [self.path, beside] if self.path.is_file() else [each for each in self.path.rglob("*") if each.is_file()]
+        within = self.path.parent if self.path.is_file() else self.path
+        listed = {each.relative_to(within).as_posix(): manifest.sha256_of(each) for each in files}
         return hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
 
     def key(self, sha256: str) -> str:

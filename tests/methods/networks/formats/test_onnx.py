@@ -160,6 +160,7 @@ CASES = {
             {"s": np.array([0, 2, 3, 4, 4]), "back": np.array([-1, 6, 4, 4])},
             {"shape": ["n", 6, 4, 4]},
         ),
+        ([node("Reshape", "x", "s", allowzero=1)], {"s": np.array([-1, 64, 3])}, {"shape": ["n", 3, 8, 8]}),
     ],
     "a shape that is computed": [
         (
@@ -308,6 +309,12 @@ BAD = {
         r"'x' is computed in the network, not a constant",
     ),
     "a mix of rows": ([node("Reshape", "x", "s")], {"s": np.array([-1, 7])}, {"shape": ROW}, "without mixing rows of a batch"),
+    "zeros that are meant": (
+        [node("Reshape", "x", "s", allowzero=1)],
+        {"s": np.array([0, 7])},
+        {"shape": ROW},
+        "a shape with zeros that are meant",
+    ),
     "a bomb": (
         [node("ConstantOfShape", "s", outputs=["c"]), node("Add", "x", "c")],
         {"s": np.array([1 << 20, 1 << 20])},
@@ -333,17 +340,43 @@ def test_what_cannot_be_translated_is_named(tmp_path, name):
     assert str(tmp_path / "model.onnx") in str(error.value)
 
 
-def test_weights_in_other_files_are_not_read(tmp_path):
-    nodes, constants = classifier()
-    made = model_of(nodes, constants)
+def with_weights_elsewhere(place: str, content: bytes | None, tmp_path: Path) -> Path:
+    """The classifier with its first tensor in another file."""
+    made = model_of(*classifier())
     tensor = made.graph.initializer[0]
+    if content is None:
+        content = tensor.raw_data
     tensor.ClearField("raw_data")
     tensor.data_location = TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value="../../etc/passwd")
+    tensor.external_data.add(key="location", value=place)
     (tmp_path / "model.onnx").write_bytes(made.SerializeToString())
+    if content:
+        (tmp_path / "model.onnx.data").write_bytes(content)
+    return tmp_path / "model.onnx"
 
-    with pytest.raises(InputError, match=r"weights that lie in other files \('w'\)"):
-        read(tmp_path / "model.onnx")
+
+def test_weights_in_the_file_beside_it_are_read(tmp_path):
+    whole = read(written(tmp_path, *classifier()))
+    (tmp_path / "parts").mkdir()
+    parted = read(with_weights_elsewhere("model.onnx.data", None, tmp_path / "parts"))
+
+    x = np.random.default_rng(0).normal(size=(3, *whole.model.inputs[0].shape[1:])).astype(np.float32)
+    np.testing.assert_array_equal(parted.model(x), whole.model(x))
+    np.testing.assert_allclose(parted.original(x), whole.original(x))
+
+
+@pytest.mark.parametrize(
+    ("place", "content", "why"),
+    [
+        ("../../etc/passwd", b"", r"lie in other files \('w' in '../../etc/passwd'\)"),
+        ("other.bin", b"", "in 'model.onnx.data' beside it"),
+        ("model.onnx.data", b"", "no file 'model.onnx.data' beside it"),
+        ("model.onnx.data", b"1234", "breaks the standard|does not hold"),
+    ],
+)
+def test_weights_anywhere_else_are_not_read(tmp_path, place, content, why):
+    with pytest.raises(InputError, match=why):
+        read(with_weights_elsewhere(place, content, tmp_path))
 
 
 @pytest.mark.parametrize("share", [0.3, 0.9])

@@ -12,18 +12,21 @@ from tasks.methods.backend import keras
 from tasks.methods.networks.formats.outside import CannotCompareError, Found
 from tasks.methods.networks.formats.refusal import first_line, refusal
 
+BESIDE = ".data"  # what exporters append to the model's name for a file of weights beside it
 _REMEDY = "Export it with other operations, or bring it in as a teacher: convert it to .tflite with a tool of your choice."
 
 
 def read_onnx(path: Path) -> Found:
     """Reads an ONNX model with one input and one output.
 
+    Weights may lie in a file beside it, named as PyTorch names it (`model.onnx.data`); in no other.
+
     Pictures are channels first in ONNX and channels last in the network; a graph that takes them channels last and moves the
     axes itself is read as such.
 
     Raises:
-        InputError: The optional package is missing; the file is damaged, keeps its weights elsewhere, or has operations that
-            no built-in layer computes: they are named.
+        InputError: The optional package is missing; the file is damaged, keeps weights in other files than that, or has
+            operations that no built-in layer computes: they are named.
     """
     if find_spec("onnx") is None:
         raise InputError(f"{path}: an ONNX model. Expected the package that reads it: pip install 'bequest[onnx]'.")
@@ -51,10 +54,7 @@ def _checked(path: Path) -> Any:
         model = onnx.load_model_from_string(path.read_bytes())
     except Exception as error:  # protobuf's own type, which differs between its versions
         raise refusal(path, f"a damaged or truncated ONNX file ({first_line(error)})", "Copy it again.") from error
-    tensors = [*model.graph.initializer, *(a.t for node in model.graph.node for a in node.attribute if a.HasField("t"))]
-    elsewhere = [t.name for t in tensors if t.data_location == onnx.TensorProto.EXTERNAL]
-    if elsewhere:
-        raise refusal(path, f"weights that lie in other files ({elsewhere[0]!r})", "Save it with all weights in the one file.")
+    _take_in(model, path)
     domains = sorted({node.domain for node in model.graph.node} - {"", "ai.onnx"})
     if domains or model.functions:
         raise refusal(path, f"operations of domains of their own: {domains or 'local functions'}", _REMEDY)
@@ -63,6 +63,35 @@ def _checked(path: Path) -> Any:
     except (ValidationError, ValueError) as error:
         raise refusal(path, f"an ONNX model that breaks the standard ({first_line(error)})", "Export it again.") from error
     return model
+
+
+def _take_in(model: Any, path: Path) -> None:
+    """Brings the weights that lie in the file beside the model into it; a path that leads anywhere else is not followed."""
+    from onnx import TensorProto
+    from onnx.external_data_helper import load_external_data_for_tensor
+
+    tensors = [*model.graph.initializer, *(a.t for node in model.graph.node for a in node.attribute if a.HasField("t"))]
+    beside = path.with_name(path.name + BESIDE)
+    for tensor in tensors:
+        if tensor.data_location != TensorProto.EXTERNAL:
+            continue
+        places = [each.value for each in tensor.external_data if each.key == "location"]
+        if places != [beside.name]:
+            raise refusal(
+                path,
+                f"weights that lie in other files ({tensor.name!r} in {', '.join(map(repr, places)) or 'none that is named'})",
+                f"Save it with all weights in the one file, or in {beside.name!r} beside it.",
+            )
+        if not beside.is_file() or beside.is_symlink():
+            raise refusal(path, f"no file {beside.name!r} beside it, where its weights lie", "Copy both files again.")
+        try:
+            load_external_data_for_tensor(tensor, str(path.parent))
+        except Exception as error:  # the checker's own type, or ValueError, by what is wrong
+            raise refusal(
+                path, f"weights that {beside.name!r} does not hold ({first_line(error)})", "Copy both again."
+            ) from error
+        tensor.data_location = TensorProto.DEFAULT
+        del tensor.external_data[:]
 
 
 def _translated(model: Any) -> tuple[keras.Model, tuple[int, ...], tuple[int, ...], int | None]:

@@ -47,7 +47,7 @@ def reshape(graph: Translation, node: Node) -> Value:
     """Reshape, in ONNX's order of axes, of each row by itself."""
     x = graph.value(node)
     wanted = as_list(graph.constant(node, 1, "shape"))
-    if node.attributes.get("allowzero", 0):
+    if node.attributes.get("allowzero", 0) and 0 in wanted:
         raise UntranslatableError("a shape with zeros that are meant")
     sizes = [x.shape[place] if size == 0 and place else size for place, size in enumerate(wanted)]
     return _reshaped(graph, node, x, sizes)
