@@ -182,6 +182,7 @@ def train_others(place: Path, sources: dict[str, Any], seed: int) -> None:
         "inherit": [],
         "transfer": {"stages": [{"unfreeze": "all", "epochs": 12, "learning_rate": 1e-3}]},
         "train": {"epochs": 3, "search": {"trials": 0}},
+        "compress": {"quantize": {"mode": "float16"}},
     }
     for name, rows in sources.items():
         outcome = inherit(str(recipe(place, name, rows, seed, **learning)))

@@ -14,7 +14,7 @@ from tasks.methods.networks.fit import FitSettings, fit
 from tasks.methods.networks.fold import fold_batch_normalization
 from tasks.methods.networks.loop import Augment
 from tasks.methods.networks.rows import Rows
-from tasks.methods.planning.candidate import Candidate
+from tasks.methods.planning.candidate import LONGER, Candidate
 from tasks.methods.pruning.channels import prune_channels
 from tasks.methods.pruning.gradual import prune
 from tasks.methods.pruning.masks import Masks
@@ -39,7 +39,7 @@ def attempt(
         candidate: What to do.
         train: x float32 [n, ...] and y, class indices [n].
         validation: Likewise; decides which weights each step keeps.
-        settings: How to train in each step; its epochs are spent in every one.
+        settings: How to train in each step; its epochs are spent in every one, `LONGER` times over where the candidate says so.
         augment: Changes training rows where channels were taken.
         on_step: Called before each step with its title.
 
@@ -49,6 +49,7 @@ def attempt(
     Raises:
         ValueError: Rows do not fit the model, or a loss is not a number any more.
     """
+    settings = replace(settings, epochs=settings.epochs * (LONGER if candidate.longer else 1))
     spent, each = 0, settings.epochs * ceil(len(train[0]) / settings.batch_size)
     common = (train, validation, settings.epochs, settings.batch_size, settings.learning_rate, settings.seed)
     patient = replace(settings, patience=settings.epochs)  # equal budgets: no attempt stops early

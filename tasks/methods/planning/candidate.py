@@ -4,9 +4,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 ORDERS = ("channels first", "zeros first")
-CHANNELS = (0.0, 0.25, 0.5, 0.75)
+CHANNELS = (0.0, 0.25, 0.5, 0.65, 0.8)
 SPARSITIES = (0.0, 0.5, 0.7, 0.9)
 CLUSTERS = (0, 16, 32)
+LONGER = 4  # times the epochs
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Candidate:
         clusters: Different values of each kernel.
         distil: Whether the network as trained teaches the smaller one while it recovers.
         order: Whether channels go before weights, or after; clustering is always last, as other steps would undo it.
+        longer: Whether each step trains `LONGER` times as long: for what has shown with less that it is worth it.
     """
 
     channels: float = 0.0
@@ -26,6 +28,7 @@ class Candidate:
     clusters: int = 0
     distil: bool = False
     order: Literal["channels first", "zeros first"] = "channels first"
+    longer: bool = False
 
     @property
     def steps(self) -> tuple[tuple[str, float], ...]:
@@ -38,7 +41,8 @@ class Candidate:
     def titles(self) -> tuple[str, ...]:
         """Its steps as people write them."""
         taught = ", taught" if self.distil else ""
-        return tuple(f"{name} {amount:g}{taught if name == 'channels' else ''}" for name, amount in self.steps)
+        trained = ", trained longer" if self.longer else ""
+        return tuple(f"{name} {amount:g}{taught if name == 'channels' else ''}{trained}" for name, amount in self.steps)
 
     def normal(self) -> "Candidate":
         """The same attempt without settings that have nothing to act on, so that none is tried twice."""
@@ -48,6 +52,7 @@ class Candidate:
             self.clusters,
             distil=self.distil and self.channels > 0,
             order=self.order if self.channels and self.sparsity else "channels first",
+            longer=self.longer and bool(self.steps),
         )
 
     def as_json(self) -> dict[str, Any]:

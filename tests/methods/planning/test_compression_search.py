@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tasks.methods.planning.attempt import attempt
-from tasks.methods.planning.candidate import Candidate
+from tasks.methods.planning.candidate import LONGER, Candidate
 from tasks.methods.planning.front import Point
 from tasks.methods.planning.judge import AWARE, judge, judge_aware
 from tasks.methods.planning.search import FIRST, Search
@@ -31,6 +33,16 @@ def test_search_tries_each_step_alone_first_and_nothing_twice():
     assert tried == run(Search(seed=0), 20)
 
 
+def test_search_trains_longer_what_stands_on_the_front():
+    tried = run(Search(seed=0), 20)
+    longer = [candidate for candidate in tried if candidate.longer]
+    assert 3 <= len(longer) <= (20 - len(FIRST)) // 2
+    assert tried[len(FIRST)] == longer[0] == replace(FIRST[-1], longer=True)  # the smallest, which nothing beats
+    for candidate in longer:
+        place = tried.index(candidate)
+        assert replace(candidate, longer=False) in tried[:place]
+
+
 def test_search_carries_on_after_what_was_done_when_it_was_cut_off():
     before = run(Search(seed=0), 4)
     rest = run(Search(seed=0, done=[(candidate, answer(candidate)) for candidate in before]), 12)
@@ -44,6 +56,8 @@ def test_candidate_drops_settings_that_have_nothing_to_act_on():
     both = Candidate(0.5, 0.7, 16, distil=True, order="zeros first")
     assert both.normal() == both
     assert both.titles == ("sparsity 0.7", "channels 0.5, taught", "clusters 16")
+    assert Candidate(longer=True).normal() == Candidate()
+    assert Candidate(channels=0.5, distil=True, longer=True).titles == ("channels 0.5, taught, trained longer",)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +83,8 @@ def test_attempt_takes_every_step_and_counts_what_it_spent(trained):
     small, spent = attempt(model, candidate, train, validation, FitSettings(epochs=2, batch_size=50), on_step=told.append)
     assert told == ["channels 0.5, taught", "sparsity 0.5", "clusters 16"]
     assert spent == (2 + 1 + 1) * 2 * 4  # the taught step has its control
+    _, longer = attempt(model, Candidate(sparsity=0.5, longer=True), train, validation, FitSettings(epochs=2, batch_size=50))
+    assert longer == LONGER * 2 * 4
     assert small.count_params() < model.count_params() / 2
     assert overall(small) >= 0.49
     assert all(len(np.unique(kernel.numpy())) <= 16 for kernel in kernels(small).values())
