@@ -7,7 +7,7 @@ from tasks import progress
 from tasks.data.dataset import DataSet
 from tasks.derive import KERAS_FILE, derive, opened, parent, standing
 from tasks.learning import target_solution, validation_facts
-from tasks.methods.fusion import combine, fusers
+from tasks.methods.fusion.combiners import combiners
 from tasks.methods.metrics import metrics
 from tasks.stage import Job, stage_task
 from tasks.tracking import stage_run
@@ -42,25 +42,24 @@ def fuse_heirs(job: Job, key: str, heirs: list[ModelRef], data: DataRef) -> Mode
         models = [store.load(folder / KERAS_FILE) for _, folder, _ in found]
         validation = rows.split("validation")
         probabilities = np.stack([predict(model, validation.x) for model in models])
-        weights = fusers.get(config.method)(probabilities, validation.y)
+        combiner = combiners.get(config.method)(probabilities, validation.y, job.recipe.seed)
+        weights = combiner.shares
         log_loss = metrics.get("log_loss")
         alone = [log_loss(each, validation.y) for each in probabilities]
         best = int(np.argmin(alone))
-        gain = alone[best] - log_loss(combine(probabilities, weights), validation.y)
+        gain = alone[best] - log_loss(combiner(probabilities), validation.y)
         members = [
             {"version": label, "weight": round(float(weight), 6), "validation_log_loss": loss}
             for label, weight, loss in zip(labels, weights, alone, strict=True)
         ]
         run.json("members.json", members)
         run.metrics({"gain_log_loss": gain, **{f"weight_{n}": float(weight) for n, weight in enumerate(weights)}})
-        if np.count_nonzero(weights > 1e-3) < 2 or gain <= config.min_gain:
+        if np.count_nonzero(weights) < 2 or gain <= config.min_gain:
             if len(heirs) > 1:
                 run.tags({"bequest.outcome": f"{labels[best]} goes on alone: fusion gains {gain:.5f} of validation log loss"})
             progress.report("fuse", ", ".join(labels), 1, 1, f"{labels[best]} alone")
             return heirs[best]
-        kept = [position for position, weight in enumerate(weights) if weight > 1e-3]
-        share = np.array([weights[position] for position in kept])
-        fused = fuse_models([models[position] for position in kept], share / share.sum())
+        fused = fuse_models(models, combiner)
         facts = {**validation_facts(fused, rows), "gain_log_loss": gain, "members": members}
         run.metrics({name: value for name, value in facts.items() if isinstance(value, float)})
         progress.report("fuse", ", ".join(labels), 1, 1, f"gain {gain:.4f}")
@@ -70,7 +69,7 @@ def fuse_heirs(job: Job, key: str, heirs: list[ModelRef], data: DataRef) -> Mode
             key,
             fused,
             operation="fused",
-            parents=[parent(found[position][0]) for position in kept],
+            parents=[parent(found[position][0]) for position in np.flatnonzero(weights)],
             solution=target_solution(job, rows, found[int(np.argmax(weights))][2].tuned),
             data=data,
             facts=facts,

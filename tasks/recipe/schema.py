@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from tasks.methods.distillation.objectives import objectives
 from tasks.methods.drift import detectors_for
-from tasks.methods.fusion import fusers
+from tasks.methods.fusion.combiners import combiners
 from tasks.methods.selection import relevance_names, selectors
 from tasks.recipe.compress_schema import Compress
 from tasks.recipe.data_schema import Data, Preprocess
@@ -85,7 +85,7 @@ class Model(Section):
 class Fuse(Section):
     """Several heirs to one model."""
 
-    method: Annotated[str, one_of(fusers)] = Field("weighted_average", description="How members are combined.")
+    method: Annotated[str, one_of(combiners)] = Field("weighted_average", description="How members are combined.")
     min_gain: float = Field(
         0.005,
         ge=0,

@@ -10,11 +10,13 @@ from sklearn.datasets import load_breast_cancer
 from flows.feedback import feedback
 from flows.inherit import inherit
 from flows.outcome import Outcome
+from flows.plan import plan
 from model_registry import artifacts, gates, stages, store, versions
 from model_registry.errors import InputError
 from model_registry.reference import DataRef
 from model_registry.versions import Version
 from tasks.data.dataset import DataSet
+from tasks.solution import Solution
 
 SMALL: dict[str, Any] = {
     "data": {"source": "bundled:breast_cancer", "rows": {"start": 0.4, "end": 0.85}},
@@ -86,6 +88,29 @@ def test_loop_inherits_derives_judges_and_deploys(family: Outcome):
     verdict = gates.read(served)
     assert verdict is not None
     assert verdict.metrics["accuracy"] == family.verdict.metrics["accuracy"]
+
+
+def test_five_lines_reproduce_the_whole_recipe_of_an_ancestor_on_new_rows(family: Outcome, flows: Path):
+    batch(flows / "east.csv")
+    few = flows / "east.yaml"
+    few.write_text("name: east\ninherit: models:/cancer@production\ndata:\n  source: east.csv\n  target: target\n")
+    ancestor = Solution.read(artifacts.fetch(versions.resolve("cancer@production"))).recipe
+    own = {"name", "description", "inherit", "data", "deploy"}  # how far it may go is each project's own decision
+
+    merged = plan(few, prepare=pytest.fail).recipe.model_dump(mode="json")
+    assert {key: value for key, value in merged.items() if key not in own} == {
+        key: value for key, value in ancestor.items() if key not in own
+    }
+
+    alone = {"inherit": [], "name": "east", "data": {"source": "east.csv", "target": "target"}}
+    few.write_text(yaml.safe_dump(alone))
+    assert plan(few, prepare=pytest.fail).recipe.train.epochs != merged["train"]["epochs"]
+    whole = flows / "whole.yaml"
+    whole.write_text(yaml.safe_dump(merged | alone))
+    assert plan(whole, prepare=pytest.fail).recipe.model_dump(mode="json") == merged | {
+        "inherit": plan(whole, prepare=pytest.fail).recipe.inherit.model_dump(mode="json")
+    }
+    assert len(whole.read_text().splitlines()) > 20 * 5
 
 
 def test_loop_never_tests_on_rows_an_ancestor_was_trained_on(family: Outcome, flows: Path):

@@ -3,7 +3,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
-from tasks.methods.fusion import fusers
+from tasks.methods.fusion.combiners import combiners
 from tasks.recipe.compress_schema import Compress, Prune
 from tasks.recipe.describe import choices, describe, section_of
 from tasks.recipe.kinds import Count, Fraction, Sparsity, one_of
@@ -43,9 +43,9 @@ def test_describe_says_type_and_limits(annotation, words):
 
 
 def test_choices_are_the_registered_names_of_a_family():
-    annotation = Annotated[str, one_of(fusers)]
-    assert choices(annotation) == fusers.names()
-    assert describe(annotation) == f"one of {fusers.names()}"
+    annotation = Annotated[str, one_of(combiners)]
+    assert choices(annotation) == combiners.names()
+    assert describe(annotation) == f"one of {combiners.names()}"
 
 
 def test_section_of_looks_through_null():

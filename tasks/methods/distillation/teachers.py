@@ -7,7 +7,7 @@ import numpy as np
 
 from tasks.methods.backend import keras
 from tasks.methods.distillation.flat_teacher import FlatTeacher
-from tasks.methods.fusion import combine
+from tasks.methods.fusion.combiners import combine
 from tasks.methods.networks.graph import backbone
 from tasks.methods.networks.predict import predict
 

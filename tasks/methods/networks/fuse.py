@@ -1,55 +1,47 @@
-"""Several networks as one: the weighted average of their probabilities, in a single flat graph."""
+"""Several networks as one: what a combiner makes of their probabilities, in a single flat graph."""
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from tasks.methods.backend import keras
+from tasks.methods.fusion.combiners.base import Combiner
 from tasks.methods.networks.graph import to_functional
 from tasks.methods.networks.replay import Replay
 
 
-def fuse_models(members: Sequence[keras.Model], weights: Sequence[float]) -> keras.Model:
-    """One model that computes `sum(w_i * member_i(x))`, members' weights copied.
+def fuse_models(members: Sequence[keras.Model], combiner: Combiner) -> keras.Model:
+    """One model that computes `combiner` on the members' outputs, their weights copied.
 
-    Built-in layers only (Rescaling and Add), so the result is saved, loaded in safe mode, trained further and converted
-    like any other network. Members of weight 0 are left out; what stays is normalised to sum 1.
+    Built-in layers and `NaturalLog` only, so the result is saved, loaded in safe mode, trained further and converted like any
+    other network. Members whose share is 0 are left out.
 
     Args:
         members: Networks with one input of the same shape and a softmax over the same classes; they are not changed.
-        weights: One weight a member, not negative.
+        combiner: As fitted on these members' predictions, in the same order.
 
     Returns:
-        A flat functional model; layers of member i are named `m<i>_...`. A plain copy where one member is left.
+        A flat functional model; layers of member i are named `m<i>_...`. A plain copy where nothing is left to combine.
 
     Raises:
-        ValueError: Weights or members do not fit together.
+        ValueError: Members do not fit together, or the combiner is not theirs.
     """
-    shares = _normalised(members, weights)
-    kept = [(index, model, share) for index, (model, share) in enumerate(zip(members, shares, strict=True)) if share > 0]
-    _require_alike([model for _, model, _ in kept])
+    shares = combiner.shares
+    if len(members) == 0 or shares.shape != (len(members),):
+        raise ValueError(
+            f"Invalid `combiner`. Expected one that was fitted on {len(members)} members, at least one. "
+            f"Received: one of {len(shares)}."
+        )
+    kept = [(index, model) for index, (model, share) in enumerate(zip(members, shares, strict=True)) if share > 0]
+    _require_alike([model for _, model in kept])
     first = kept[0][1]
-    if len(kept) == 1:
+    said = [keras.Input(model.outputs[0].shape[1:], name=f"m{index}_said") for index, model in kept]
+    combined = combiner.graph(said)
+    if combined is said[0]:
         return to_functional(first)
     inputs = keras.Input(first.inputs[0].shape[1:], dtype=first.inputs[0].dtype, name="input")
-    outputs = []
-    for index, model, share in kept:
-        prefix = f"m{index}_"
-        probabilities = Replay(rename=prefix.__add__).run(model, [inputs])[0]
-        outputs.append(keras.layers.Rescaling(float(share), name=f"{prefix}weight")(probabilities))
-    return keras.Model(inputs, keras.layers.Add(name="fused")(outputs), name="fused")
-
-
-def _normalised(members: Sequence[keras.Model], weights: Sequence[float]) -> np.ndarray:
-    values = np.asarray(weights, np.float64)
-    if len(members) == 0 or values.shape != (len(members),):
-        raise ValueError(
-            f"Invalid `weights`. Expected one weight for each of {len(members)} members. Received: weights={weights}."
-        )
-    if not np.isfinite(values).all() or (values < 0).any() or values.sum() <= 0:
-        raise ValueError(f"Invalid `weights`. Expected numbers >= 0 with a sum > 0. Received: weights={weights}.")
-    shares: np.ndarray = values / values.sum()
-    return shares
+    outputs = [Replay(rename=f"m{index}_".__add__).run(model, [inputs])[0] for index, model in kept]
+    taken = [layer.name for layer in keras.Model(inputs, outputs).layers]
+    fused = Replay(taken=taken).run(keras.Model(said, combined), outputs)
+    return keras.Model(inputs, fused, name="fused")
 
 
 def _require_alike(members: list[keras.Model]) -> None:

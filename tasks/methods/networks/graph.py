@@ -1,11 +1,13 @@
 """A network as a graph of layers: one flat functional model, its layers with weights, its backbone and its head."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tasks.methods.backend import keras
+from tasks.methods.networks.natural_log import NaturalLog
 from tasks.methods.networks.predict import predict
 from tasks.methods.networks.replay import Replay, require_graph
 
@@ -17,6 +19,12 @@ _PASSED = (  # may stand between a classifier's weights and its output
     keras.layers.Dropout,
     keras.layers.BatchNormalization,
 )
+_COMBINING = (  # may stand behind the softmax of a fused network's members
+    NaturalLog,
+    keras.layers.ReLU,
+    keras.layers.GlobalAveragePooling1D,
+)
+_MERGING = (keras.layers.Add, keras.layers.Average, keras.layers.Multiply, keras.layers.Concatenate)
 _CLASSIFYING = {"softmax", "sigmoid", "linear"}
 
 
@@ -119,17 +127,27 @@ def _classifier(output: Any) -> _Classifier | None:
     layer, sources = _origin(output)
     if isinstance(layer, keras.Model):
         return None
-    if isinstance(layer, keras.layers.Add | keras.layers.Average):  # a fused model: one classifier a member
+    if isinstance(layer, _MERGING):  # a fused model: one classifier a member
         members = [_classifier(source) for source in sources]
         found = [member for member in members if member is not None]
         if len(found) != len(members) or not all(_gives_probabilities(source) for source in sources):
             return None
-        return _Classifier([f for member in found for f in member.features], [x for member in found for x in member.layers])
+        return _Classifier(
+            _each_once(f for one in found for f in one.features), _each_once(x for one in found for x in one.layers)
+        )
+    if isinstance(layer, _COMBINING):
+        return _classifier(sources[0]) if _gives_probabilities(sources[0]) else None
     if isinstance(layer, _PASSED) or (isinstance(layer, keras.layers.Activation) and _classifies(layer)):
         return _classifier(sources[0])
     if (isinstance(layer, keras.layers.Dense) or _is_pointwise(layer)) and _classifies(layer):
-        return _Classifier(sources, [layer])
+        stacked = _classifier(sources[0]) if _gives_probabilities(sources[0]) else None
+        return _Classifier(stacked.features, [*stacked.layers, layer]) if stacked else _Classifier(sources, [layer])
     return None
+
+
+def _each_once(items: Iterable[Any]) -> list[Any]:
+    """In order; a member that a fused model reads twice is one all the same."""
+    return list({id(item): item for item in items}.values())
 
 
 def _gives_probabilities(tensor: Any) -> bool:
@@ -137,11 +155,11 @@ def _gives_probabilities(tensor: Any) -> bool:
     layer, sources = _origin(tensor)
     if isinstance(layer, keras.layers.Softmax):
         return True
-    if isinstance(layer, keras.layers.Add | keras.layers.Average):
+    if isinstance(layer, _MERGING):
         return all(_gives_probabilities(source) for source in sources)
     if getattr(getattr(layer, "activation", None), "__name__", "") == "softmax":
         return True
-    return isinstance(layer, _PASSED) and _gives_probabilities(sources[0])
+    return isinstance(layer, (*_PASSED, *_COMBINING)) and _gives_probabilities(sources[0])
 
 
 def _classifies(layer: Any) -> bool:

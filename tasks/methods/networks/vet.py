@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from tasks.methods.backend import keras
+from tasks.methods.networks.natural_log import NaturalLog
 
 _REFUSED_LAYERS = {
     "Lambda",
@@ -44,6 +45,14 @@ _FUNCTIONS = {
 _MODELS = {"Functional", "Model", "Sequential"}
 _DATA = {"Policy", "TensorShape", "__tuple__", "__ellipsis__", "__tensor__", "__numpy__", "__bytes__"}
 _MODULES = ("keras", "tf_keras", "builtins")
+_OWN = [  # class name, module and registered name of layers of our own, which compute and nothing else
+    form
+    for layer in (NaturalLog,)
+    for form in (
+        (layer.__name__, layer.__module__, keras.saving.get_registered_name(layer)),  # in a `.keras` archive
+        (keras.saving.get_registered_name(layer), None, None),  # everywhere else
+    )
+]
 
 
 def refused(config: Any, allow: Collection[str] = ()) -> list[str]:
@@ -84,6 +93,8 @@ def _class_findings(config: dict[str, Any]) -> Iterator[str]:
     inner = config.get("config")
     label = inner.get("name") if isinstance(inner, dict) else None
     what = f"{name!r} ({label!r})" if label else repr(name)
+    if (name, module, registered) in _OWN:
+        return
     if name in ("Lambda", "__lambda__"):
         yield f"a Lambda layer, {what}, which carries code"
     elif name in _REFUSED_LAYERS:

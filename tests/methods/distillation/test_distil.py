@@ -8,6 +8,7 @@ from tasks.methods.distillation.agreement import hard_agreement, soft_agreement
 from tasks.methods.distillation.distil import DistilSettings, distil
 from tasks.methods.distillation.objectives import objectives
 from tasks.methods.distillation.teachers import Taught, Teachers
+from tasks.methods.fusion.combiners import LinearPool
 from tasks.methods.metrics.log_loss import row_losses
 from tasks.methods.networks.architectures import build
 from tasks.methods.networks.fit import FitSettings, fit, predict
@@ -144,7 +145,7 @@ def test_hint_takes_students_with_maps_dropout_and_several_heads(few, teacher):
     inputs = keras.Input((8, 8, 1))
     maps = keras.layers.Conv2D(10, 3, name="maps")(keras.layers.Conv2D(4, 3)(inputs))
     pooled = keras.Model(inputs, keras.layers.Softmax()(keras.layers.GlobalAveragePooling2D()(maps)))
-    for student in (cnn, pooled, fuse_models([mlp(1), mlp(2)], [1, 1])):
+    for student in (cnn, pooled, fuse_models([mlp(1), mlp(2)], LinearPool([1, 1]))):
         before = student.get_weights()
         distil(student, Teachers([teacher]), *few, FitSettings(epochs=1), DistilSettings("hint"))
         assert not any(np.array_equal(a, b) for a, b in zip(before, student.get_weights(), strict=True))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.methods.backend import keras
+from tasks.methods.fusion.combiners import LinearPool
 from tasks.methods.networks.architectures import build
 from tasks.methods.networks.columns import Column, align_columns, align_rows
 from tasks.methods.networks.fuse import fuse_models
@@ -33,7 +34,7 @@ def scaled():
 
 
 def fused():
-    return fuse_models([mlp(), scaled(), build("mlp", (4,), 3, [7], [], 0.0, seed=3)], [1.0, 1.0, 2.0])
+    return fuse_models([mlp(), scaled(), build("mlp", (4,), 3, [7], [], 0.0, seed=3)], LinearPool([1.0, 1.0, 2.0]))
 
 
 def normalised():

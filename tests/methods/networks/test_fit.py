@@ -5,6 +5,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from tasks.methods.backend import keras, tf
+from tasks.methods.fusion.combiners import LinearPool
 from tasks.methods.networks.architectures import build
 from tasks.methods.networks.fit import FitSettings, fit, predict, staged
 from tasks.methods.networks.fuse import fuse_models
@@ -150,7 +151,7 @@ def test_fit_changes_only_the_layers_it_may(digits, trainable, expected):
 
 
 def test_fit_head_of_a_fused_model_means_every_members_head(digits):
-    model = fuse_models([mlp(1), mlp(2)], [1, 1])
+    model = fuse_models([mlp(1), mlp(2)], LinearPool([1, 1]))
     before = state(model)
     fit(model, *digits, FitSettings(epochs=1, trainable="head"))
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tasks.methods.backend import keras, tf
+from tasks.methods.fusion.combiners import LinearPool
 from tasks.methods.networks.architectures import build
 from tasks.methods.networks.fuse import fuse_models
 from tasks.methods.networks.graph import backbone, features, head_layers, layers_with_weights, rename, to_functional
@@ -70,7 +71,7 @@ def without_classifier():
 
 
 def fused():
-    return fuse_models([mlp(), cnn()], [1.0, 3.0])
+    return fuse_models([mlp(), cnn()], LinearPool([1.0, 3.0]))
 
 
 # Maker of a network -> dimension of its features, by hand.
@@ -270,7 +271,7 @@ def test_adapt_input_says_why_when_it_cannot(known, given, why):
 def test_fuse_models_is_the_weighted_average_of_probabilities(networks):
     members = [networks["mlp"], networks["nested"], networks["pooled"], networks["cnn"]]
     weights = [0.5, 0.0, 1.5, 2.0]
-    model = fuse_models(members, weights)
+    model = fuse_models(members, LinearPool(weights))
     x = rows(model)
     expected = sum(weight * predict(member, x) for weight, member in zip(weights, members, strict=True)) / sum(weights)
 
@@ -281,13 +282,13 @@ def test_fuse_models_is_the_weighted_average_of_probabilities(networks):
 
 
 def test_fuse_models_gives_the_member_itself_when_one_is_left(networks):
-    model = fuse_models([networks["mlp"], networks["cnn"]], [0, 2])
+    model = fuse_models([networks["mlp"], networks["cnn"]], LinearPool([0, 2]))
 
     assert [layer.name for layer in model.layers] == [layer.name for layer in networks["cnn"].layers]
 
 
 def test_fuse_models_fuses_what_was_fused_before(networks):
-    model = fuse_models([networks["fused"], networks["mlp"]], [1, 1])
+    model = fuse_models([networks["fused"], networks["mlp"]], LinearPool([1, 1]))
     expected = (predict(networks["fused"], rows(model)) + predict(networks["mlp"], rows(model))) / 2
 
     np.testing.assert_allclose(predict(model, rows(model)), expected, atol=1e-6)
@@ -297,7 +298,7 @@ def test_fuse_models_fuses_what_was_fused_before(networks):
 @pytest.mark.parametrize(
     ("members", "weights", "why"),
     [
-        (["mlp", "cnn"], [1.0], "one weight for each"),
+        (["mlp", "cnn"], [1.0], "fitted on 2 members"),
         (["mlp", "cnn"], [1.0, -1.0], "numbers >= 0"),
         (["mlp", "cnn"], [0.0, 0.0], "sum > 0"),
         (["mlp", "larger"], [1.0, 1.0], "same input shape"),
@@ -307,7 +308,7 @@ def test_fuse_models_fuses_what_was_fused_before(networks):
 def test_fuse_models_refuses_what_does_not_fit(networks, members, weights, why):
     known = networks | {"larger": adapt_input(networks["mlp"], (9, 9, 1))}
     with pytest.raises(ValueError, match=why):
-        fuse_models([known[name] for name in members], weights)
+        fuse_models([known[name] for name in members], LinearPool(weights))
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 1), (8, 8, 1), (33, 20, 3)])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tasks.methods.backend import keras
+from tasks.methods.fusion.combiners import LinearPool
 from tasks.methods.networks.architectures import build
 from tasks.methods.networks.fuse import fuse_models
 from tasks.methods.networks.graph import features
@@ -59,7 +60,7 @@ def test_normalisations_are_no_layers_of_their_own():
 def test_members_of_a_fused_network_stand_side_by_side():
     members = [build("mlp", (5,), 3, hidden=[8, units], filters=[], dropout=0.0, seed=units) for units in (4, 6)]
     x = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32)
-    found = LayerFeatures(fuse_models(members, np.array([0.5, 0.5])))(x)
+    found = LayerFeatures(fuse_models(members, LinearPool([0.5, 0.5])))(x)
     assert [values.shape[1] for values in found] == [10, 16, 5]
 
 

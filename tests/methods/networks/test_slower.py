@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tasks.methods.backend import keras
+from tasks.methods.fusion.combiners import LinearPool
 from tasks.methods.networks.architectures import build
 from tasks.methods.networks.fit import FitSettings, fit
 from tasks.methods.networks.fuse import fuse_models
@@ -26,7 +27,7 @@ def test_share_falls_by_the_decay_with_every_layer_below_the_head():
 
 def test_members_of_a_fused_network_stand_at_the_same_distance():
     members = [build("mlp", (3,), 2, [4] * depth, [], 0.0, seed=0) for depth in (1, 2)]
-    found = shares(fuse_models(members, [1, 1]), 0.5)
+    found = shares(fuse_models(members, LinearPool([1, 1])), 0.5)
     assert found == {"m0_head": 1.0, "m1_head": 1.0, "m0_dense_1": 0.5, "m1_dense_2": 0.5, "m1_dense_1": 0.25}
 
 

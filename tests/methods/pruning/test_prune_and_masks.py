@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.methods.backend import keras
+from tasks.methods.fusion.combiners import LinearPool
 from tasks.methods.networks.architectures import build
 from tasks.methods.networks.fit import FitSettings, fit, predict
 from tasks.methods.networks.fuse import fuse_models
@@ -163,4 +164,5 @@ def test_masks_survive_a_new_head_fusion_renaming_and_saving(pruned, trained, tm
 
     assert set(Masks.of(heir).keep) == set(Masks.of(load(tmp_path / "heir.keras")).keep) == sparse
     assert set(Masks.of(rename(heir, "x_")).keep) == {f"x_{name}" for name in sparse}
-    assert set(Masks.of(fuse_models([new_head(trained, 4, seed=0), heir], [1, 1])).keep) == {f"m1_{name}" for name in sparse}
+    fused = fuse_models([new_head(trained, 4, seed=0), heir], LinearPool([1, 1]))
+    assert set(Masks.of(fused).keep) == {f"m1_{name}" for name in sparse}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tasks.methods.backend import keras, tf
+from tasks.methods.fusion.combiners import LinearPool
 from tasks.methods.litert import LiteRunner, latency_ms
 from tasks.methods.networks.architectures import build
 from tasks.methods.networks.fit import FitSettings, fit, predict
@@ -22,7 +23,9 @@ def networks(all_digits):
     for architecture in ("mlp", "cnn"):
         made[architecture] = build(architecture, (8, 8, 1), 10, [24], [8, 12], 0.1, seed=0)
         fit(made[architecture], (x[:600], y[:600]), (x[600:900], y[600:900]), FitSettings(epochs=12, learning_rate=5e-3))
-    made["fused"] = fuse_models([made["mlp"], adapt_input(adapt_input(made["cnn"], (12, 12, 3)), (8, 8, 1))], [1, 2])
+    made["fused"] = fuse_models(
+        [made["mlp"], adapt_input(adapt_input(made["cnn"], (12, 12, 3)), (8, 8, 1))], LinearPool([1, 2])
+    )
     return made
 
 

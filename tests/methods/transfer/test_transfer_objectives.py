@@ -185,9 +185,10 @@ def test_linear_probing_changes_the_head_alone_and_lp_ft_goes_on_from_it(heirs, 
 
 
 def test_linear_probing_puts_one_head_on_a_fused_network(high_digits, ancestor):
+    from tasks.methods.fusion.combiners import LinearPool
     from tasks.methods.networks.fuse import fuse_models
 
-    fused = fuse_models([ancestor, ancestor], [1, 2])
+    fused = fuse_models([ancestor, ancestor], LinearPool([1, 2]))
     found = transfer("linear_probing", Start(fused, True, *high_digits, (ONE_STAGE,)), Source(fused))
     assert found.model.layers[-1].name == "head"
     assert loss(found.model, high_digits[1]) < loss(fused, high_digits[1])

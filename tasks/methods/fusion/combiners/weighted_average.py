@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tasks.methods.fusion.base import checked, combine, fusers
+from tasks.methods.fusion.combiners.base import checked, combiners
+from tasks.methods.fusion.combiners.linear_pool import LinearPool, combine
 from tasks.methods.metrics.log_loss import SMALLEST, row_losses
 
 MAX_STEPS = 5000
@@ -10,21 +11,16 @@ TOLERANCE = 1e-6  # nats from the optimum
 NEGLIGIBLE = 1e-3  # of the largest weight: a member with less costs a whole inference and changes nothing one can measure
 
 
-@fusers.register("weighted_average", reference="Smyth & Wolpert, 1999, doi:10.1023/A:1007511322260; EM: Dempster et al., 1977")
-def weighted_average(probabilities: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Fits mixture weights by expectation-maximisation, from equal weights.
+@combiners.register(
+    "weighted_average", reference="Smyth & Wolpert, 1999, doi:10.1023/A:1007511322260; EM: Dempster et al., 1977"
+)
+def weighted_average(probabilities: np.ndarray, y: np.ndarray, seed: int = 0) -> LinearPool:
+    """Fits mixture weights by expectation-maximisation, from equal weights; see `Fit`.
 
     With p[j, i] member j's probability of row i's true class, each step is
     w[j] <- w[j] g[j], where g[j] = mean over i of p[j, i] / sum over l of w[l] p[l, i].
     No step raises the log loss, and max g - 1 bounds how far it is from the optimum (the duality gap of the simplex),
     which is where it stops. Nothing is random. The result's log loss is never above that of equal weights.
-
-    Args:
-        probabilities: Each member's class probabilities, float [m, n, k].
-        y: Class indices, int64 [n].
-
-    Returns:
-        Weights, float64 [m], each in [0, 1], summing to 1.
     """
     members, y = checked(probabilities, y)
     of_truth = np.clip(members[:, np.arange(len(y)), y], SMALLEST, 1.0)
@@ -43,4 +39,4 @@ def weighted_average(probabilities: np.ndarray, y: np.ndarray) -> np.ndarray:
     def loss(of: np.ndarray) -> float:
         return float(row_losses(combine(members, of), y).mean())
 
-    return kept if loss(kept) <= loss(equal) else equal
+    return LinearPool(kept if loss(kept) <= loss(equal) else equal)
