@@ -258,7 +258,7 @@ def one_seed(seed: int) -> dict[str, Any]:
         asked_s = cpu_s() - start
         cards = Path(os.environ["BEQUEST_HOME"]).rglob(CARD)
         whole = DataSet.at(max(cards, key=lambda card: card.stat().st_mtime_ns).parent)  # what suggest has prepared
-        assert whole.card.source.startswith(name), whole.card.source
+        assert Path(whole.card.source).stem == name, whole.card.source
         fates = {entry.version.split("/")[0]: tuned(path, entry.version, whole) for entry in ranking.entries}
         found[name] = {
             "order": [entry.version.split("/")[0] for entry in ranking.entries],
