@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from tasks.methods.folds import MAX_FOLDS, stratified
 from tasks.methods.fusion.combiners.base import Fit, as_given, checked
-from tasks.methods.fusion.folds import MAX_FOLDS, stratified
 
 
 def out_of_fold(fit: Fit, probabilities: np.ndarray, y: np.ndarray, seed: int, folds: int = MAX_FOLDS) -> np.ndarray:

@@ -31,7 +31,7 @@ def fuse_models(members: Sequence[keras.Model], combiner: Combiner) -> keras.Mod
             f"Received: one of {len(shares)}."
         )
     kept = [(index, model) for index, (model, share) in enumerate(zip(members, shares, strict=True)) if share > 0]
-    _require_alike([model for _, model in kept])
+    require_alike([model for _, model in kept])
     first = kept[0][1]
     said = [keras.Input(model.outputs[0].shape[1:], name=f"m{index}_said") for index, model in kept]
     combined = combiner.graph(said)
@@ -44,7 +44,12 @@ def fuse_models(members: Sequence[keras.Model], combiner: Combiner) -> keras.Mod
     return keras.Model(inputs, fused, name="fused")
 
 
-def _require_alike(members: list[keras.Model]) -> None:
+def require_alike(members: Sequence[keras.Model]) -> None:
+    """Refuses members that can't share rows and classes.
+
+    Raises:
+        ValueError: One has several inputs or outputs, or their shapes differ.
+    """
     for model in members:
         if len(model.inputs) != 1 or len(model.outputs) != 1:
             raise ValueError(f"Invalid `members`. Expected one input and one output each. Received: {model.name!r} has more.")

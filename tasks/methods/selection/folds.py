@@ -1,13 +1,11 @@
 """How selectors judge on few rows: the same stratified folds for every candidate."""
 
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
 
+from tasks.methods.folds import stratified
 from tasks.methods.selection.base import MAX_ROWS, Evidence
-
-MAX_FOLDS = 5
 
 
 def judged_rows(evidence: Evidence, most: int = MAX_ROWS) -> np.ndarray:
@@ -67,15 +65,8 @@ def folds(features: np.ndarray, y: np.ndarray, seed: int) -> Iterator[tuple[np.n
     Yields:
         Features and labels to learn from, features and labels to judge by; features standardised on the former.
     """
-    from sklearn.model_selection import StratifiedKFold
     from sklearn.preprocessing import StandardScaler
 
-    largest = int(np.bincount(y).max())
-    splitter = StratifiedKFold(min(MAX_FOLDS, largest), shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        # A class with fewer rows than folds is absent from some folds' judging, never from the learning.
-        warnings.filterwarnings("ignore", message="The least populated class")
-        parts = list(splitter.split(features, y))
-    for learn, judge in parts:
+    for learn, judge in stratified(y, seed):
         scaler = StandardScaler().fit(features[learn])
         yield scaler.transform(features[learn]), y[learn], scaler.transform(features[judge]), y[judge]

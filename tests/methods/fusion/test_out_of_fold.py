@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from tasks.methods.folds import stratified
 from tasks.methods.fusion.combiners import LinearPool, combiners
 from tasks.methods.fusion.contributions import contributions
-from tasks.methods.fusion.folds import stratified
 from tasks.methods.fusion.out_of_fold import out_of_fold
 from tasks.methods.metrics.log_loss import row_losses
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import softmax
 
+from tasks.methods.folds import stratified
 from tasks.methods.fusion.combiners.base import Combiner, checked, combiners
 from tasks.methods.fusion.combiners.log_pool import FLOOR, pool_of
 from tasks.methods.fusion.combiners.logarithmic_pool import LogPool, logs
 from tasks.methods.fusion.combiners.logistic import logistic
 from tasks.methods.fusion.combiners.stack import SLOPE, Stack
-from tasks.methods.fusion.folds import stratified
 from tasks.methods.metrics.log_loss import row_losses
 
 STRENGTHS = tuple(10.0 ** np.arange(3.5, -1.1, -0.5))  # of the penalty, strongest first; before them, no correction at all

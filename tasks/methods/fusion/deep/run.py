@@ -9,6 +9,7 @@ import numpy as np
 from tasks.methods.backend import keras
 from tasks.methods.fusion.deep.base import joins
 from tasks.methods.networks.fit import FitSettings, History, fit
+from tasks.methods.networks.fuse import require_alike
 from tasks.methods.networks.graph import backbone, head_layers
 from tasks.methods.networks.loop import Augment
 from tasks.methods.networks.predict import predict
@@ -64,7 +65,9 @@ def fuse_features(
         ValueError: An unknown way, fewer than two members, or members that do not fit together.
     """
     join = joins.get(name)
-    _require_alike(members)
+    if len(members) < 2:
+        raise ValueError(f"Invalid `members`. Expected at least two. Received: {len(members)}.")
+    require_alike(members)
     backbones = [backbone(member) for member in members]
     seen, known = ([predict(each, x) for each in backbones] for x in (train[0], validation[0]))
     widths = [each.shape[1] for each in seen]
@@ -126,17 +129,3 @@ def _start_from_heads(top: keras.Model, members: Sequence[keras.Model]) -> None:
     layer = top.get_layer(HEAD)
     if kernel.shape == tuple(layer.kernel.shape):
         layer.set_weights([kernel, np.mean(biases, axis=0)])
-
-
-def _require_alike(members: Sequence[keras.Model]) -> None:
-    if len(members) < 2:
-        raise ValueError(f"Invalid `members`. Expected at least two. Received: {len(members)}.")
-    for what, shapes in (
-        ("input", [tuple(member.inputs[0].shape[1:]) for member in members]),
-        ("output", [tuple(member.outputs[0].shape[1:]) for member in members]),
-    ):
-        if len(set(shapes)) > 1:
-            raise ValueError(
-                f"Invalid `members`. Expected the same {what} shape for all; adapt inputs and give every member a head for "
-                f"the same classes first. Received: {what} shapes {shapes}."
-            )

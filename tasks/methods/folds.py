@@ -1,4 +1,4 @@
-"""Validation rows split into stratified folds, the same for every method."""
+"""Rows split into stratified folds, the same for every method that asks."""
 
 import warnings
 
