@@ -1,10 +1,11 @@
 """The networks that the shipped recipes train, on workspaces of a benchmark's own."""
 
+import argparse
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,8 +16,18 @@ RECIPES = Path(__file__).parents[2] / "deployments" / "recipes"
 NAMES = ("earlier/digits_even", "earlier/digits_odd", "digits", "earlier/breast_cancer_pilot", "breast_cancer")
 
 
-def per_seed(script: str, seeds: tuple[int, ...]) -> Iterator[Any]:
-    """What `script --seed S` prints as JSON on its last line, for each seed, in a fresh workspace and process."""
+def by_seed(script: str, seeds: tuple[int, ...], one_seed: Callable[[int], Any]) -> list[Any]:
+    """What `one_seed` finds for each seed, in a fresh workspace and process: `script --seed S`, which ends in here."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seed", type=int)
+    seed = parser.parse_args().seed
+    if seed is not None:
+        print(json.dumps(one_seed(seed)))
+        sys.exit()
+    return list(_asked(script, seeds))
+
+
+def _asked(script: str, seeds: tuple[int, ...]) -> Iterator[Any]:
     for seed in seeds:
         with TemporaryDirectory() as folder:
             environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "PREFECT_"))}

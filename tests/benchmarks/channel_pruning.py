@@ -20,9 +20,7 @@ Training uses oneDNN's kernels, TensorFlow's default, which the product turns of
 little from run to run.
 """
 
-import io
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -30,14 +28,13 @@ from typing import Any
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # before tasks, which turns it off
 
 import numpy as np
-import pandas as pd
+from _flatbuffers import minima_ms
 from _record import record
-from PIL import Image
+from _trial_data import folder, pictures
 
 from tasks.methods.backend import keras
 from tasks.methods.distillation.distil import DistilSettings, distil
 from tasks.methods.distillation.teachers import Teachers
-from tasks.methods.litert import LiteRunner
 from tasks.methods.networks.batch_statistics import recalibrate
 from tasks.methods.networks.fit import FitSettings, fit, predict
 from tasks.methods.networks.surgery import adapt_input, new_head
@@ -59,21 +56,12 @@ ROUNDS = 2
 BETWEEN = FitSettings(epochs=5, batch_size=64, learning_rate=3e-3, schedule="cosine", patience=5)
 AFTER = FitSettings(epochs=50, batch_size=64, learning_rate=3e-3, schedule="cosine", patience=50)
 WORD = DistilSettings(temperature=2.0, alpha=0.5)
+WEIGHTS = "models/mobilenet_2_5_224_tf_no_top.h5"
 TURNS = 5000
 SHIFT = 3
 
 Rows = tuple[np.ndarray, np.ndarray]
 Split = tuple[Rows, Rows, Rows]
-
-
-def folder() -> Path:
-    """Where the data lie."""
-    named = os.environ.get("BEQUEST_TRIAL_DATA")
-    if not named or not (Path(named) / "mnist.npz").is_file():
-        sys.exit(
-            "Set BEQUEST_TRIAL_DATA to the folder with mnist.npz, cifar_catdog.parquet and models/. Received: " + repr(named)
-        )
-    return Path(named)
 
 
 def mnist(path: Path) -> Split:
@@ -86,8 +74,7 @@ def mnist(path: Path) -> Split:
 
 def cats_and_dogs(path: Path) -> Split:
     """Training rows but the last 2,000, which validate, and the test rows; pixels as MobileNet takes them, in [-1, 1]."""
-    table = pd.read_parquet(path)
-    x = np.stack([np.asarray(Image.open(io.BytesIO(each)).convert("RGB")) for each in table["image"]])
+    x, table = pictures(path)
     x, y = x / np.float32(127.5) - 1, table["label"].to_numpy(np.int64)
     known = (table["split"] == "train").to_numpy()
     return (x[known][:-2000], y[known][:-2000]), (x[known][-2000:], y[known][-2000:]), (x[~known], y[~known])
@@ -110,17 +97,9 @@ def lenet_5(seed: int) -> keras.Model:
     )
 
 
-def minima_ms(models: list[keras.Model], row: np.ndarray) -> list[float]:
-    """Shortest time of one row through each network, which take turns."""
-    runners = [LiteRunner(convert(model, "float32")) for model in models]
-    times = np.empty((TURNS, len(runners)))
-    for turn in range(TURNS):
-        for index, runner in enumerate(runners):
-            start = time.perf_counter_ns()
-            runner.run(row)
-            times[turn, index] = time.perf_counter_ns() - start
-    found: list[float] = (times.min(axis=0) / 1e6).tolist()
-    return found
+def float32(*models: keras.Model) -> list[bytes]:
+    """Their flatbuffers."""
+    return [convert(model, "float32") for model in models]
 
 
 def accuracy(model: keras.Model, rows: Rows) -> float:
@@ -147,7 +126,7 @@ def lenet(rows: Split) -> dict[str, Any]:
         halved, quartered = (prune_channels(model, fraction) for fraction in (0.5, 0.75))
         for smaller in (halved, quartered):
             fit(smaller, train, validation, LENET)
-        whole_ms, half_ms, quarter_ms = minima_ms([model, halved, quartered], test[0][:1])
+        whole_ms, half_ms, quarter_ms = minima_ms(float32(model, halved, quartered), test[0][:1], TURNS)
         figures = {
             "ms": whole_ms,
             "speedup_50": whole_ms / half_ms,
@@ -189,8 +168,8 @@ def mobilenet(rows: Split, weights: Path) -> dict[str, Any]:
     thin = thinned(whole, whole, 1.0)
     whole.set_weights(model.get_weights())
     thin.set_weights(smaller.get_weights())
-    whole_ms, thin_ms = minima_ms([whole, thin], np.zeros((1, 96, 96, 3), np.float32))
-    served_ms, served_thin_ms = minima_ms([model, smaller], test[0][:1])
+    whole_ms, thin_ms = minima_ms(float32(whole, thin), np.zeros((1, 96, 96, 3), np.float32), TURNS)
+    served_ms, served_thin_ms = minima_ms(float32(model, smaller), test[0][:1], TURNS)
     before, after = accuracy(model, test), accuracy(smaller, test)
     return {
         "mobilenet_speedup": round(whole_ms / thin_ms, 2),
@@ -215,10 +194,10 @@ def _means(prefix: str, found: dict[str, list[float]]) -> dict[str, Any]:
 
 def main() -> None:
     """Measures and writes the results."""
-    data = folder()
+    data = folder("mnist.npz", "cifar_catdog.parquet", WEIGHTS)
     start = time.process_time()
     figures = lenet(mnist(data / "mnist.npz"))
-    weights = data / "models" / "mobilenet_2_5_224_tf_no_top.h5"
+    weights = data / WEIGHTS
     figures |= mobilenet(cats_and_dogs(data / "cifar_catdog.parquet"), weights)
     figures["cpu_s"] = round(time.process_time() - start)
     record(

@@ -14,8 +14,6 @@ Latencies are one row's on one thread; the flatbuffers take turns and the minimu
 once for each flatbuffer, and nothing is chosen by it.
 """
 
-import argparse
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -24,35 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _flatbuffers import accuracy, minima_ms
 from _record import record
-from _shipped import NAMES, per_seed, trained
+from _shipped import NAMES, by_seed, trained
 
 SEEDS = (0, 1, 2)
 EPOCHS, BATCH, RATE = 12, 32, 1e-3
 TURNS = 2000
 TABLED = ("digits", "breast_cancer")
-
-
-def minima_ms(flatbuffers: list[bytes], row: np.ndarray) -> list[float]:
-    """Shortest time of one row through each flatbuffer, which take turns."""
-    from tasks.methods.litert import LiteRunner
-
-    runners = [LiteRunner(flatbuffer) for flatbuffer in flatbuffers]
-    times = np.empty((TURNS, len(runners)))
-    for turn in range(TURNS):
-        for index, runner in enumerate(runners):
-            start = time.perf_counter_ns()
-            runner.run(row)
-            times[turn, index] = time.perf_counter_ns() - start
-    found: list[float] = (times.min(axis=0) / 1e6).tolist()
-    return found
-
-
-def accuracy(flatbuffer: bytes, split: Any) -> float:
-    """Fraction of rows whose class the flatbuffer finds."""
-    from tasks.methods.litert import LiteRunner
-
-    return float((LiteRunner(flatbuffer).run(split.x).argmax(axis=1) == split.y).mean())
 
 
 def ways(model: Any, rows: Any, calibration: np.ndarray, seed: int) -> dict[str, Callable[[], bytes]]:
@@ -126,7 +103,7 @@ def one_seed(seed: int) -> dict[str, Any]:
         test, validation = rows.split("test"), rows.split("validation")
         whole, integer = convert(model, "float32"), convert(model, "int8", calibration)
         before, after = accuracy(whole, test), accuracy(integer, test)
-        float_ms, int8_ms = minima_ms([whole, integer], test.x[:1])
+        float_ms, int8_ms = minima_ms([whole, integer], test.x[:1], TURNS)
         int8[name] = {
             "float_accuracy": before,
             "int8_accuracy": after,
@@ -146,7 +123,7 @@ def one_seed(seed: int) -> dict[str, Any]:
                 print(f"{name}: {title} can't be made: {error}", file=sys.stderr, flush=True)
                 continue
             spent = time.process_time() - start
-            whole_ms, made_ms = minima_ms([whole, made], test.x[:1])
+            whole_ms, made_ms = minima_ms([whole, made], test.x[:1], TURNS)
             lines[title] = {
                 "cpu_s": spent,
                 "times_smaller": len(whole) / len(made),
@@ -171,13 +148,7 @@ def mean(found: list[dict[str, Any]]) -> dict[str, Any]:
 
 def main() -> None:
     """Measures and writes the results."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seed", type=int)
-    seed = parser.parse_args().seed
-    if seed is not None:
-        print(json.dumps(one_seed(seed)))
-        return
-    found = list(per_seed(str(Path(__file__)), SEEDS))
+    found = by_seed(str(Path(__file__)), SEEDS, one_seed)
     figures = mean(found)
     for name in NAMES:
         figures["int8"][name]["drop_points_by_seed"] = [round(each["int8"][name]["drop_points"], 3) for each in found]

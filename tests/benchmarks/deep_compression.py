@@ -26,6 +26,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # before tasks: training ta
 
 import numpy as np
 from _record import record
+from _trial_data import folder
 
 from tasks.methods.backend import keras
 from tasks.methods.clustering.cluster import cluster
@@ -115,10 +116,7 @@ TRIALS = {
 
 def mnist() -> tuple[np.ndarray, ...]:
     """Pictures uint8 [n, 28, 28] and labels of the training rows, then of the test rows."""
-    named = os.environ.get("BEQUEST_TRIAL_DATA")
-    if not named or not (Path(named) / "mnist.npz").is_file():
-        sys.exit(f"Set BEQUEST_TRIAL_DATA to the folder with mnist.npz. Received: {named!r}.")
-    data = np.load(Path(named) / "mnist.npz")
+    data = np.load(folder("mnist.npz") / "mnist.npz")
     return tuple(data[name] for name in ("x_train", "y_train", "x_test", "y_test"))
 
 
@@ -171,7 +169,7 @@ def table(model: keras.Model, flatbuffer: bytes) -> list[dict[str, Any]]:
     return lines
 
 
-def one_seed(trial: Trial, seed: int, data: tuple[np.ndarray, ...], folder: Path) -> dict[str, Any]:
+def one_seed(trial: Trial, seed: int, data: tuple[np.ndarray, ...], place: Path) -> dict[str, Any]:
     """Trains, compresses, writes the file, reads it back; then the test rows are read."""
     start = time.process_time()
     known, labels, unseen, answers = data
@@ -182,7 +180,7 @@ def one_seed(trial: Trial, seed: int, data: tuple[np.ndarray, ...], folder: Path
     validation = x[held], y[held]
     trained, small = compress(trial, seed, (x[kept], y[kept]), validation)
     flatbuffer = convert(small, "float32")
-    file = folder / f"{seed}.packed"
+    file = place / f"{seed}.packed"
     file.write_bytes(pack(flatbuffer))
     back = unpack(file.read_bytes())
     runner, test = LiteRunner(back), (unseen / np.float32(255)).reshape(-1, *trial.shape)
@@ -211,11 +209,11 @@ def main() -> None:
     data = mnist()
     figures: dict[str, Any] = {}
     tables: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as place:
         for name, trial in TRIALS.items():
             found = []
             for seed in SEEDS:
-                found.append(one_seed(trial, seed, data, Path(folder)))
+                found.append(one_seed(trial, seed, data, Path(place)))
                 print(name, {key: value for key, value in found[-1].items() if key != "layers"}, flush=True)
             for key in ("ratio", "error_pct", "reference_error_pct", "validation_error_pct", "file_bytes", "cpu_s"):
                 figures[f"{name}_{key}"] = round(float(np.mean([each[key] for each in found])), 3)

@@ -22,9 +22,7 @@ and the best epoch are validation's. Where all labels are there, which takes lon
 Intervals are Student's over the seeds. TensorFlow runs with oneDNN's kernels, its default, which the product turns off.
 """
 
-import io
 import os
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,9 +32,8 @@ from typing import Any
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # before tasks, which turns it off
 
 import numpy as np
-import pandas as pd
 from _record import record
-from PIL import Image
+from _trial_data import folder, pictures
 from scipy import stats
 
 from tasks.methods.backend import keras
@@ -53,24 +50,18 @@ STAGES = (
     FitSettings(epochs=8, learning_rate=3e-3, patience=4, trainable="head"),
     FitSettings(epochs=12, learning_rate=1e-3, patience=4),
 )
+WEIGHTS = "models/mobilenet_2_5_224_tf_no_top.h5"
+NEEDED = ("cifar_catdog.parquet", "cifar_source8.parquet", "mnist.npz", WEIGHTS)
 MOST_SCRATCH_EPOCHS = 100
 APART = 1000  # rows
 
 Rows = tuple[np.ndarray, np.ndarray]
 
 
-def folder() -> Path:
-    """Where the data lie."""
-    named = os.environ.get("BEQUEST_TRIAL_DATA")
-    if not named or not (Path(named) / "cifar_catdog.parquet").is_file():
-        sys.exit(f"Set BEQUEST_TRIAL_DATA to the folder with cifar_catdog.parquet and the others. Received: {named!r}")
-    return Path(named)
-
-
-def pictures(path: Path) -> tuple[Rows, Rows]:
+def scaled(path: Path) -> tuple[Rows, Rows]:
     """Training and test rows, pixels in [0, 1]."""
-    table = pd.read_parquet(path)
-    x = np.stack([np.asarray(Image.open(io.BytesIO(each)).convert("RGB")) for each in table["image"]]) / np.float32(255)
+    x, table = pictures(path)
+    x = x / np.float32(255)
     y, known = table["label"].to_numpy(np.int64), (table["split"] == "train").to_numpy()
     return (x[known], y[known]), (x[~known], y[~known])
 
@@ -190,7 +181,7 @@ def ancestors_of(data: Path, others: Rows) -> dict[str, keras.Model]:
     digits = np.load(data / "mnist.npz")
     numbers = (digits["x_train"][:8000, ..., np.newaxis] / np.float32(255), digits["y_train"][:8000].astype(np.int64))
     return {
-        "imagenet": mobilenet(str(data / "models" / "mobilenet_2_5_224_tf_no_top.h5"), 0),
+        "imagenet": mobilenet(str(data / WEIGHTS), 0),
         "source8": pretrained(others, 0),
         "mnist": adapt_input(pretrained(numbers, 0), (32, 32, 3)),
         "random": mobilenet(None, 0),
@@ -199,7 +190,7 @@ def ancestors_of(data: Path, others: Rows) -> dict[str, keras.Model]:
 
 def one_seed(data: Path, ancestors: dict[str, keras.Model], others: Rows, seed: int) -> dict[str, dict[str, float]]:
     """Share -> what was measured, flat."""
-    (x, y), test = pictures(data / "cifar_catdog.parquet")
+    (x, y), test = scaled(data / "cifar_catdog.parquet")
     order = np.random.default_rng(seed).permutation(len(x))
     apart, known = (x[order[:APART]], y[order[:APART]]), (x[order[APART:]], y[order[APART:]])
     found: dict[str, dict[str, float]] = {}
@@ -249,8 +240,8 @@ def interval(values: list[float]) -> list[float]:
 
 def main() -> None:
     """Measures and writes the results."""
-    data, start = folder(), time.process_time()
-    others, _ = pictures(data / "cifar_source8.parquet")
+    data, start = folder(*NEEDED), time.process_time()
+    others, _ = scaled(data / "cifar_source8.parquet")
     ancestors = ancestors_of(data, others)
     found: list[dict[str, dict[str, float]]] = []
     for seed in SEEDS:

@@ -14,8 +14,6 @@ Both are told for validation, on which fronts are made and points are chosen, an
 which is read once.
 """
 
-import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _flatbuffers import accuracy
 from _record import record
-from _shipped import per_seed, trained
+from _shipped import by_seed, trained
 
 SEEDS = (0, 1, 2)
 NAMES = ("digits", "breast_cancer")
@@ -81,13 +80,6 @@ def tried(
     return points, steps
 
 
-def hits(flatbuffer: bytes, split: Any) -> float:
-    """Fraction of rows whose class is found."""
-    from tasks.methods.litert import LiteRunner
-
-    return float((LiteRunner(flatbuffer).run(split.x).argmax(axis=1) == split.y).mean())
-
-
 def aims(made: Judged, whole: Any, right: float, test: Any) -> tuple[Aims, Aims]:
     """The front by (accuracy lost, log2 of size) on validation, and the same points on test."""
     best, on_test, least = [], [], float("inf")
@@ -96,7 +88,7 @@ def aims(made: Judged, whole: Any, right: float, test: Any) -> tuple[Aims, Aims]
             least = point.size_bytes
             size = log2(point.size_bytes / whole.size_bytes)
             best.append((whole.accuracy - point.accuracy, size))
-            on_test.append((right - hits(flatbuffer, test), size))
+            on_test.append((right - accuracy(flatbuffer, test), size))
     return best, on_test
 
 
@@ -125,7 +117,7 @@ def one_seed(seed: int) -> dict[str, Any]:
             planned += made
             steps += spent
         whole, reference = next(pair for pair in planned if not pair[0].steps and pair[0].mode == "float32")
-        right = hits(reference, test)
+        right = accuracy(reference, test)
         ours = aims(planned, whole, right, test)
         found[name] = {"planner_steps": steps, "methods": {}}
         untouched, _ = tried(model, [Candidate()], *data, settings)  # each method has the network as it came, too
@@ -145,13 +137,7 @@ def one_seed(seed: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measures and writes the results."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seed", type=int)
-    seed = parser.parse_args().seed
-    if seed is not None:
-        print(json.dumps(one_seed(seed)))
-        return
-    found = list(per_seed(str(Path(__file__)), SEEDS))
+    found = by_seed(str(Path(__file__)), SEEDS, one_seed)
     figures: dict[str, Any] = {}
     for name in NAMES:
         figures[name] = {"planner_steps": round(float(np.mean([each[name]["planner_steps"] for each in found])))}

@@ -17,9 +17,7 @@ the best, in points; `cost_ratio` processor seconds of `suggest`, everything but
 all ten. Test accuracies are the mean over the seeds, as one training's is not sure to a point.
 """
 
-import argparse
 import io
-import json
 import os
 import sys
 import wave
@@ -31,13 +29,15 @@ import pandas as pd
 import psutil
 import yaml
 from _record import record
-from _shipped import per_seed
+from _shipped import by_seed
+from _trial_data import folder, pictures
 from PIL import Image
 from scipy import stats
 from scipy.signal import stft
 
 SEEDS = (0, 1, 2)
-NEEDED = ("cifar_catdog.parquet", "cifar_source8.parquet", "mnist.npz", "pneumonia.npz", "spoken_digits.parquet")
+WEIGHTS = "models/mobilenet_2_5_224_tf_no_top.h5"
+NEEDED = ("cifar_catdog.parquet", "cifar_source8.parquet", "mnist.npz", "pneumonia.npz", "spoken_digits.parquet", WEIGHTS)
 MODEL = {"architecture": "cnn", "filters": [32, 64, 128], "hidden": [64], "dropout": 0.2}
 HIGH = ("5", "6", "7", "8", "9")
 KNOWN = ("george", "jackson", "lucas")  # speakers the ancestor has heard; the target's are the other three
@@ -45,18 +45,9 @@ KNOWN = ("george", "jackson", "lucas")  # speakers the ancestor has heard; the t
 Rows = tuple[np.ndarray, np.ndarray]
 
 
-def folder() -> Path:
-    """Where the data lie."""
-    named = os.environ.get("BEQUEST_TRIAL_DATA")
-    if not named or not all((Path(named) / each).is_file() for each in NEEDED):
-        sys.exit(f"Set BEQUEST_TRIAL_DATA to the folder with {', '.join(NEEDED)} and models/. Received: {named!r}")
-    return Path(named)
-
-
-def pictures(path: Path) -> tuple[Rows, Rows]:
+def named(path: Path) -> tuple[Rows, Rows]:
     """Training and test rows of a set of pictures, bytes [n, h, w, 3] and the names of their classes."""
-    table = pd.read_parquet(path)
-    x = np.stack([np.asarray(Image.open(io.BytesIO(each)).convert("RGB")) for each in table["image"]])
+    x, table = pictures(path)
     y, known = table["label_name"].to_numpy(str), (table["split"] == "train").to_numpy()
     return (x[known], y[known]), (x[~known], y[~known])
 
@@ -100,8 +91,8 @@ def of(rows: Rows, classes: tuple[str, ...]) -> Rows:
 
 def data_sets(data: Path, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Rows of the ancestors that are trained here, and of the targets."""
-    things, things_test = pictures(data / "cifar_source8.parquet")
-    pets, pets_test = pictures(data / "cifar_catdog.parquet")
+    things, things_test = named(data / "cifar_source8.parquet")
+    pets, pets_test = named(data / "cifar_catdog.parquet")
     numbers, xrays = np.load(data / "mnist.npz"), np.load(data / "pneumonia.npz")
     digits, digits_test = ((numbers[f"x_{p}"][..., np.newaxis], numbers[f"y_{p}"].astype(str)) for p in ("train", "test"))
     chests, chests_test = (
@@ -162,7 +153,7 @@ def bring_in_both(place: Path, data: Path, seed: int) -> None:
     feeding.write_text("mode: tf\n")
     bring_in(
         Request(
-            data / "models" / "mobilenet_2_5_224_tf_no_top.h5",
+            data / WEIGHTS,
             "imagenet",
             architecture="MobileNet",
             settings={"alpha": 0.25, "include_top": False, "pooling": "avg"},
@@ -246,7 +237,7 @@ def one_seed(seed: int) -> dict[str, Any]:
     from tasks.data.dataset import CARD, DataSet
     from tasks.methods.backend import keras  # noqa: F401  the import is no part of what a ranking costs
 
-    data, place = folder(), Path(os.environ["BEQUEST_HOME"]).parent
+    data, place = folder(*NEEDED), Path(os.environ["BEQUEST_HOME"]).parent
     sources, targets = data_sets(data, seed)
     bring_in_both(place, data, seed)
     train_others(place, sources, seed)
@@ -279,14 +270,8 @@ def tau(order: list[str], accuracy: dict[str, float]) -> float:
 
 def main() -> None:
     """Measures and writes the results."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seed", type=int)
-    seed = parser.parse_args().seed
-    if seed is not None:
-        print(json.dumps(one_seed(seed)))
-        return
-    folder()
-    found = list(per_seed(str(Path(__file__)), SEEDS))
+    folder(*NEEDED)
+    found = by_seed(str(Path(__file__)), SEEDS, one_seed)
     targets: dict[str, Any] = {}
     for name in found[0]:
         runs = [each[name] for each in found]
