@@ -12,7 +12,7 @@ from tasks.derive import KERAS_FILE, opened
 from tasks.fresh import fresh
 from tasks.learning import Pair, augmenter
 from tasks.methods.selection.race import Race, race
-from tasks.recipe.schema import InheritRace
+from tasks.recipe.inherit_schema import InheritRace
 from tasks.stage import Job
 
 CONTROL = "from scratch"

@@ -7,10 +7,11 @@ from typing import Any
 from model_registry.errors import InputError
 from tasks.recipe import plain_yaml
 from tasks.recipe.check import validate
+from tasks.recipe.inherit_schema import Inherit, as_inherit
 from tasks.recipe.mistakes import Mistake, RecipeError, dotted
 from tasks.recipe.paths import absent, nearest
 from tasks.recipe.plain_yaml import Document
-from tasks.recipe.schema import Inherit, Recipe, as_inherit
+from tasks.recipe.schema import Recipe
 
 HANDED_DOWN = (("name",), ("data",), ("data", "source"))
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.recipe.inherit_schema import Inherit, as_inherit
 from tasks.recipe.load import LoadedRecipe
-from tasks.recipe.schema import Gate, Inherit, Recipe, as_inherit
+from tasks.recipe.schema import Gate, Recipe
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from pydantic import ValidationError
 
 from tasks.recipe.compress_schema import Compress, OneMode, SearchedMode
 from tasks.recipe.data_schema import Data, Image
+from tasks.recipe.inherit_schema import Inherit
 from tasks.recipe.kinds import COST_METRICS, metric_names
-from tasks.recipe.schema import Gate, Inherit, Recipe
+from tasks.recipe.schema import Gate, Recipe
 
 
 @pytest.mark.parametrize("uri", ["models:/digits@production", "models:/digits/3", "models:/a.b-c_d@staging"])
