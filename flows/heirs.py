@@ -1,4 +1,4 @@
-"""The heirs of a loop: one for each ancestor and objective."""
+"""The heirs of a loop: one for each ancestor, objective and draw."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from tasks.methods.transfer.objectives import objectives
 from tasks.source_rows import stand
 from tasks.transfer import transfer
 
-_OF_ONE_OBJECTIVE = ("objectives", "strength")
+_OF_ONE_HEIR = ("objectives", "strength", "draws")
 
 
 def shared(section: dict[str, Any]) -> dict[str, Any]:
     """What the recipe says of transfer whatever the objective: another objective in the list changes nothing for the rest."""
-    return {name: value for name, value in section.items() if name not in _OF_ONE_OBJECTIVE}
+    return {name: value for name, value in section.items() if name not in _OF_ONE_HEIR}
 
 
 def heirs_of(loop: Loop, ancestor: ModelRef, data: DataRef, learning: dict[str, Any]) -> list[ModelRef]:
@@ -30,13 +30,16 @@ def heirs_of(loop: Loop, ancestor: ModelRef, data: DataRef, learning: dict[str, 
         learning: The sections of the recipe that all heirs depend on.
     """
     config = loop.job.recipe.transfer
-    made = [_heir(loop, ancestor, data, learning, objective) for objective in config.objectives]
+    draws = range(config.draws)
+    made = [_heir(loop, ancestor, data, learning, name, draw) for name in config.objectives for draw in draws]
     found = [heir for heir in made if heir is not None]
-    return found or [heir for heir in [_heir(loop, ancestor, data, learning, "fine_tuning")] if heir is not None]
+    return found or [heir for heir in [_heir(loop, ancestor, data, learning, "fine_tuning", 0)] if heir is not None]
 
 
-def _heir(loop: Loop, ancestor: ModelRef, data: DataRef, learning: dict[str, Any], objective: str) -> ModelRef | None:
-    own: dict[str, Any] = {"objective": objective, "strength": loop.job.recipe.transfer.strength_of(objective)}
+def _heir(
+    loop: Loop, ancestor: ModelRef, data: DataRef, learning: dict[str, Any], objective: str, draw: int
+) -> ModelRef | None:
+    own: dict[str, Any] = {"objective": objective, "strength": loop.job.recipe.transfer.strength_of(objective), "draw": draw}
     if objectives.get(objective).reads_rows:
         own["source rows"] = stand(versions.get(ancestor.name, ancestor.version))
     heir: ModelRef | None = loop.run(
@@ -46,5 +49,6 @@ def _heir(loop: Loop, ancestor: ModelRef, data: DataRef, learning: dict[str, Any
         ancestor=ancestor,
         data=data,
         objective=objective,
+        draw=draw,
     )
     return heir

@@ -19,7 +19,7 @@ from tasks.compress import compress
 from tasks.convert import convert
 from tasks.deploy import Deployment, deploy
 from tasks.evaluate import evaluate
-from tasks.fuse import fuse
+from tasks.fuse import FUSED_BY, fuse
 from tasks.plan import plan as plan_compression
 from tasks.recipe.inherit import dump, recipe_sha256
 from tasks.stage import Job
@@ -110,7 +110,11 @@ def _derive(loop: Loop, ancestors: list[ModelRef], teachers: list[ModelRef], dat
         scratch = loop.run(control, learning, [data.sha256, *solutions], data=data)
     members = [*heirs, *([scratch] if scratch else [])]
     fused = loop.run(
-        fuse, {"fuse": sections["fuse"]}, [data.sha256, *(heir.sha256 for heir in members)], heirs=members, data=data
+        fuse,
+        {"fuse": sections["fuse"], "train": {name: sections["train"][name] for name in FUSED_BY}} | learning,
+        [data.sha256, *solutions, *(heir.sha256 for heir in members)],
+        heirs=members,
+        data=data,
     )
     trained = loop.run(
         train,

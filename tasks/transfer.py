@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 from model_registry.reference import DataRef, ModelRef
 from tasks import progress
-from tasks.adapt import adapted, changed_columns
+from tasks.adapt import changed_columns
 from tasks.data.dataset import DataSet
-from tasks.derive import KERAS_FILE, derive, opened, parent, standing
+from tasks.derive import derive, opened, parent, standing
 from tasks.fresh import architecture_of, fresh
 from tasks.learning import augmenter, curves, note, pairs, target_solution, validation_facts
+from tasks.origin import origin_of
 from tasks.source_rows import source_rows
 from tasks.stage import Job, stage_task
 from tasks.tracking import stage_run
@@ -16,8 +17,10 @@ from tasks.tracking import stage_run
 if TYPE_CHECKING:
     from tasks.methods.networks.fit import FitSettings
 
+_NEXT_DRAW = 7919  # a prime: seeds of one recipe's draws are not those of its neighbour's
 
-def make_heir(job: Job, key: str, ancestor: ModelRef, data: DataRef, objective: str) -> ModelRef | None:
+
+def make_heir(job: Job, key: str, ancestor: ModelRef, data: DataRef, objective: str, draw: int = 0) -> ModelRef | None:
     """Leads an ancestor to the target by one objective: new head, staged unfreezing, early stopping on validation.
 
     The head is kept where the ancestor tells the very same classes apart. Weights pruned to zero stay zero.
@@ -28,6 +31,7 @@ def make_heir(job: Job, key: str, ancestor: ModelRef, data: DataRef, objective: 
         ancestor: The version to start from.
         data: The target data set.
         objective: A name in `transfer.objectives`.
+        draw: Which of the heirs that differ in chance alone; all of them start from the same weights, head included.
 
     Returns:
         The heir; None where the objective can't be used on this ancestor, as its rows are not here, say: an heir by another
@@ -36,9 +40,6 @@ def make_heir(job: Job, key: str, ancestor: ModelRef, data: DataRef, objective: 
     Raises:
         InputError: The ancestor can't take the target's input.
     """
-    from tasks.methods.networks import store, surgery
-    from tasks.methods.networks.batch_statistics import recalibrate
-    from tasks.methods.networks.graph import to_functional
     from tasks.methods.transfer.objectives import Source, Start, Unsuited, objectives
     from tasks.methods.transfer.run import transfer
 
@@ -46,8 +47,9 @@ def make_heir(job: Job, key: str, ancestor: ModelRef, data: DataRef, objective: 
     made = standing(job, key)
     if made is not None:
         return made
-    config, rows, seed = job.recipe.transfer, DataSet.open(data), job.recipe.seed
+    config, rows = job.recipe.transfer, DataSet.open(data)
     label = version.label if objective == "fine_tuning" else f"{version.label} by {objective}"
+    label = f"{label}, draw {draw + 1}" if draw else label
     with stage_run(job.experiment_id, job.run_id, "transfer", f"3 transfer {label}") as run:
         run.inherits(version)
         run.reads(rows.card, context="training")
@@ -55,28 +57,23 @@ def make_heir(job: Job, key: str, ancestor: ModelRef, data: DataRef, objective: 
             {
                 "ancestor": version.label,
                 "objective": objective,
+                "draw": draw,
                 "patience": config.patience,
                 "batch_size": config.batch_size,
                 "recalibrate": config.recalibrate,
             }
         )
         run.params({f"stage_{number}": str(stage.model_dump()) for number, stage in enumerate(config.stages)})
-        network = adapted(job, version, store.load(folder / KERAS_FILE), solution, rows)
+        origin = origin_of(job, version, folder, solution, rows)
         train, validation = pairs(rows)
-        measured = recalibrate(network, train[0], seed) if config.recalibrate else 0
-        same_classes = solution.card is not None and solution.card.classes == rows.card.classes
-        if same_classes:
-            model = to_functional(network)
-        else:
-            model = surgery.new_head(network, len(rows.card.classes), seed=seed, dropout=job.recipe.model.dropout)
         theirs, why = source_rows(version, data, rows) if objectives.get(objective).reads_rows else (None, "")
         most = sum(stage.epochs for stage in config.stages)
         progress.report("transfer", label, 0, most)
         try:
             heir = transfer(
                 objective,
-                Start(model, same_classes, train, validation, _stages(job)),
-                Source(network, theirs),
+                Start(origin.model, origin.head_kept, train, validation, _stages(job, draw)),
+                Source(origin.network, theirs),
                 strength=config.strength_of(objective),
                 augment=augmenter(job, rows),
                 on_epoch=lambda epoch, logs: progress.report("transfer", label, epoch, most, note(logs)),
@@ -93,8 +90,8 @@ def make_heir(job: Job, key: str, ancestor: ModelRef, data: DataRef, objective: 
         found = {
             **validation_facts(heir.model, rows),
             "epochs": sum(history.epochs_run for history in heir.histories),
-            "head_kept": same_classes,
-            "recalibrated_layers": measured if config.recalibrate else None,
+            "head_kept": origin.head_kept,
+            "recalibrated_layers": origin.recalibrated if config.recalibrate else None,
             "strength": heir.strength,
             "penalty": heir.penalty,
         }
@@ -113,7 +110,7 @@ def make_heir(job: Job, key: str, ancestor: ModelRef, data: DataRef, objective: 
         )
 
 
-def _stages(job: Job) -> "tuple[FitSettings, ...]":
+def _stages(job: Job, draw: int = 0) -> "tuple[FitSettings, ...]":
     """The recipe's stages, as the training takes them."""
     from tasks.methods.networks.fit import FitSettings
 
@@ -124,7 +121,7 @@ def _stages(job: Job) -> "tuple[FitSettings, ...]":
             batch_size=config.batch_size,
             learning_rate=stage.learning_rate,
             patience=config.patience,
-            seed=job.recipe.seed,
+            seed=job.recipe.seed + _NEXT_DRAW * draw,
             trainable=stage.unfreeze,
             decay=stage.decay,
         )
@@ -177,9 +174,9 @@ def from_scratch(job: Job, key: str, data: DataRef) -> ModelRef:
 
 
 @stage_task
-def transfer(job: Job, key: str, ancestor: ModelRef, data: DataRef, objective: str) -> ModelRef | None:
+def transfer(job: Job, key: str, ancestor: ModelRef, data: DataRef, objective: str, draw: int = 0) -> ModelRef | None:
     """Runs `make_heir` as a Prefect task."""
-    return make_heir(job, key, ancestor, data, objective)
+    return make_heir(job, key, ancestor, data, objective, draw)
 
 
 @stage_task

@@ -1,6 +1,7 @@
 """Runs LiteRT flatbuffers; numpy and ai_edge_litert only, because the serving image has no TensorFlow."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,30 @@ def latency_ms(flatbuffer: bytes, x_row: np.ndarray, runs: int = 200) -> float:
         runner.run(x_row)
         times[index] = time.perf_counter_ns() - start
     return float(np.quantile(times, 0.25)) / 1e6
+
+
+def minima_ms(flatbuffers: Sequence[bytes], x_row: np.ndarray, turns: int = 200) -> list[float]:
+    """Shortest time of one row through each of several models on one thread; they take turns, so that all meet one machine.
+
+    Args:
+        flatbuffers: LiteRT models of the same input.
+        x_row: float32 [1, *input_shape].
+        turns: Timed invocations of each, after a tenth as many to warm up.
+
+    Returns:
+        Milliseconds, one a model.
+    """
+    if turns < 1:
+        raise ValueError(f"Invalid `turns`. Expected at least 1. Received: turns={turns}.")
+    runners = [LiteRunner(flatbuffer) for flatbuffer in flatbuffers]
+    times = np.empty((turns, len(runners)))
+    for turn in range(-max(1, turns // 10), turns):
+        for index, runner in enumerate(runners):
+            start = time.perf_counter_ns()
+            runner.run(x_row)
+            times[max(turn, 0), index] = time.perf_counter_ns() - start
+    found: list[float] = (times.min(axis=0) / 1e6).tolist()
+    return found
 
 
 def _to_quantized(x: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 from tasks.recipe.mistakes import dotted
 from tasks.recipe.plain_yaml import KeyPath, write
 from tasks.recipe.schema import Recipe
+from tasks.recipe.shorthand import spelled_out
 
 OWN: frozenset[KeyPath] = frozenset({("description",), ("inherit",), ("deploy",)})
 """Never handed down: what is said about a recipe, whom it inherits from, and how far its versions may be moved."""
@@ -56,7 +57,7 @@ def merge(stated: dict[str, Any], parent_recipe: dict[str, Any]) -> Merged:
     if isinstance(transfer, dict) and "objectives" in transfer:
         kept_back |= OF_THE_OBJECTIVES
     inherited: list[KeyPath] = []
-    filled = _fill(copy.deepcopy(stated), parent_recipe, (), kept_back, inherited)
+    filled = _fill(copy.deepcopy(spelled_out(stated)), parent_recipe, (), kept_back, inherited)
     return Merged(filled, tuple(dotted(path) for path in inherited))
 
 

@@ -10,9 +10,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from tasks.methods.distillation.objectives import objectives
 from tasks.methods.drift import detectors_for
-from tasks.methods.fusion.combiners import combiners
 from tasks.recipe.compress_schema import Compress
 from tasks.recipe.data_schema import Data, Preprocess
+from tasks.recipe.fuse_schema import Fuse, as_fuse
 from tasks.recipe.inherit_schema import Inherit, as_inherit
 from tasks.recipe.kinds import Ancestor, Count, Fraction, Metric, OneOf, one_of
 from tasks.recipe.section import Section
@@ -26,17 +26,6 @@ class Model(Section):
     hidden: list[Count] = Field(default_factory=lambda: [64, 32], description="Units of the dense layers.")
     filters: list[Count] = Field(default_factory=lambda: [16, 32], description="Filters of the conv layers.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout before the head.")
-
-
-class Fuse(Section):
-    """Several heirs to one model."""
-
-    method: Annotated[str, one_of(combiners)] = Field("weighted_average", description="How members are combined.")
-    min_gain: float = Field(
-        0.005,
-        ge=0,
-        description="Validation log loss a fused model must gain over the best heir; else the best heir goes on alone.",
-    )
 
 
 class Search(Section):
@@ -181,7 +170,7 @@ class Recipe(Section):
     model: Model = Field(default_factory=Model, description="The network of the from-scratch control.")
     compress: Compress = Field(default_factory=Compress, description="Smaller ancestors, smaller served model.")
     transfer: Transfer = Field(default_factory=Transfer, description="Ancestors meet the new data.")
-    fuse: Fuse = Field(default_factory=Fuse, description="Several heirs to one model.")
+    fuse: Annotated[Fuse, BeforeValidator(as_fuse)] = Field(default_factory=Fuse, description="Several heirs to one model.")
     train: Train = Field(default_factory=Train, description="The fused model is optimised.")
     evaluate: Evaluate = Field(default_factory=Evaluate, description="Metrics, intervals, the gate.")
     deploy: Deploy = Field(default_factory=Deploy, description="Where a version that passed goes.")

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.recipe.inherit_schema import Inherit, as_inherit
+from tasks.recipe.fuse_schema import Fuse
+from tasks.recipe.inherit_schema import Inherit
 from tasks.recipe.load import LoadedRecipe
 from tasks.recipe.schema import Gate, Recipe
+from tasks.recipe.shorthand import spelled_out
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,7 @@ class Summary:
 
 def summarize(loaded: LoadedRecipe) -> Summary:
     """Puts a loaded recipe in words, before anything is handed down to it."""
-    stated = loaded.stated
-    if "inherit" in stated:
-        stated = {**stated, "inherit": as_inherit(stated["inherit"])}
+    stated = spelled_out(loaded.stated)
     if loaded.missing:
         return Summary((), leaves(stated), {})
     recipe = loaded.recipe
@@ -58,7 +58,7 @@ def _plan(recipe: Recipe) -> list[tuple[str, str]]:
         ("preprocess", _preprocess(recipe)),
         ("compress", _compress(recipe)),
         ("transfer", _transfer(recipe)),
-        ("fuse", f"the heirs by {recipe.fuse.method}, where that gains more than {recipe.fuse.min_gain:g} validation log loss"),
+        ("fuse", _fuse(recipe.fuse)),
         ("train", _train(recipe)),
         ("evaluate", _evaluate(recipe.evaluate.gate)),
         ("deploy", _deploy(recipe)),
@@ -106,6 +106,18 @@ def _transfer(recipe: Recipe) -> str:
     heirs = f"one heir an ancestor by each of {', '.join(recipe.transfer.objectives)}; "
     heirs = heirs if recipe.transfer.objectives != ["fine_tuning"] else ""
     return f"{heirs}unfreezing {', then '.join(str(stage.unfreeze) for stage in stages)}, at most {epochs} epochs{control}"
+
+
+def _fuse(fuse: Fuse) -> str:
+    ways = fuse.method if fuse.method == "auto" else " or ".join(fuse.ways)
+    limits = [f"{fuse.budget.latency_ratio:g} times the fastest one's latency"] if fuse.budget.latency_ratio else []
+    limits += [f"{fuse.budget.size_bytes} bytes"] if fuse.budget.size_bytes else []
+    within = f" within {' and '.join(limits)}" if limits else ""
+    taught = ", or distilled into one" if fuse.distil else ""
+    return (
+        f"the heirs by {ways}{taught}{within}, where that gains more than chance and {fuse.min_gain:g} validation log loss "
+        "over the best of them"
+    )
 
 
 def _train(recipe: Recipe) -> str:

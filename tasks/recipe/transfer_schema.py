@@ -34,6 +34,12 @@ class Transfer(Section):
         min_length=1,
         description="What training holds on to of the ancestor; one heir an ancestor and objective.",
     )
+    draws: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="Heirs of each ancestor and objective that differ in the order of rows alone: something to merge (`fuse`).",
+    )
     strength: Strength | dict[ObjectiveName, Strength] | None = Field(
         None,
         description="Lambda of the objectives that have one: a number for all of them, or one by name; "

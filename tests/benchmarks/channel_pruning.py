@@ -28,13 +28,13 @@ from typing import Any
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # before tasks, which turns it off
 
 import numpy as np
-from _flatbuffers import minima_ms
 from _record import record
 from _trial_data import folder, pictures
 
 from tasks.methods.backend import keras
 from tasks.methods.distillation.distil import DistilSettings, distil
 from tasks.methods.distillation.teachers import Teachers
+from tasks.methods.litert import minima_ms
 from tasks.methods.networks.batch_statistics import recalibrate
 from tasks.methods.networks.fit import FitSettings, fit, predict
 from tasks.methods.networks.surgery import adapt_input, new_head

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _flatbuffers import accuracy, minima_ms
+from _flatbuffers import accuracy
 from _record import record
 from _shipped import NAMES, by_seed, trained
 
@@ -95,6 +95,7 @@ def ways(model: Any, rows: Any, calibration: np.ndarray, seed: int) -> dict[str,
 def one_seed(seed: int) -> dict[str, Any]:
     """All figures of one seed."""
     from tasks.methods.coding.flatbuffer import pack
+    from tasks.methods.litert import minima_ms
     from tasks.methods.quantization.convert import convert
 
     int8, table = {}, {}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from model_registry.errors import InputError
 from tasks.methods.drift import detectors_for
-from tasks.methods.fusion.combiners import combiners
+from tasks.methods.fusion.ways import names
 from tasks.methods.selection import relevance_names, selectors
 from tasks.recipe.check import validate
 from tasks.recipe.kinds import metric_names
@@ -144,7 +144,7 @@ def test_validate_tells_each_item_of_a_list_on_its_own():
 @pytest.mark.parametrize(
     ("path", "stated", "names"),
     [
-        ("fuse.method", {"fuse": {"method": "?"}}, combiners.names()),
+        ("fuse.method", {"fuse": {"method": "?"}}, ["auto", *names()]),
         ("inherit.selector", {"inherit": {"selector": "?"}}, selectors.names()),
         ("inherit.selector[0]", {"inherit": {"selector": ["?"]}}, selectors.names()),
         ("inherit.relevance", {"inherit": {"relevance": "?"}}, relevance_names()),

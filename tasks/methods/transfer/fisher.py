@@ -76,6 +76,7 @@ def importance(source: keras.Model, heir: keras.Model, head_kept: bool, x: np.nd
         Unsuited: The source is no classifier, or no prediction of it rests on those weights.
         ValueError: The networks do not match.
     """
+    _require_probabilities(source, predict(source, x[:1]))  # of a network without a head, the last layers would be missing
     theirs, _ = inherited(source, head_kept)
     ours, _ = inherited(heir, head_kept)
     if [tuple(each.shape) for each in theirs] != [tuple(each.shape) for each in ours]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.methods.fusion.combiners.logarithmic_pool import LogPool
-from tasks.methods.fusion.growing import bagging, boosting, growers, snapshots
+from tasks.methods.fusion.growing import growers
 from tasks.methods.fusion.growing.boosting import reweighted
 from tasks.methods.networks.architectures import build
 from tasks.methods.networks.fit import FitSettings
@@ -25,9 +25,10 @@ def small(fewer_digits):
 
 @pytest.fixture
 def fits(monkeypatch):
-    """What each call of `fit` was given, by method; no training."""
+    """What each call of `fit` was given; no training."""
+    from tasks.methods.networks import fit as module
 
-    def watch(module):
+    def watch():
         seen = []
 
         def fit(model, train, validation, settings, **options):
@@ -60,7 +61,7 @@ def test_reweighted_keeps_a_surely_wrong_row_from_outweighing_all():
 
 
 def test_bagging_hands_every_member_another_bootstrap_sample(small, fits):
-    seen = fits(bagging)
+    seen = fits()
     train, validation, start = small
     grown = growers.get("bagging")(start, train, validation, SETTINGS, 3, seed=5)
     rows = {each.tobytes(): index for index, each in enumerate(train[0])}
@@ -76,7 +77,7 @@ def test_bagging_hands_every_member_another_bootstrap_sample(small, fits):
 
 
 def test_boosting_hands_every_member_the_weights_that_those_before_it_left(small, fits):
-    seen = fits(boosting)
+    seen = fits()
     train, validation, start = small
     growers.get("boosting")(start, train, validation, SETTINGS, 3, seed=5, rate=0.5)
     weights = np.ones(150)
@@ -116,7 +117,7 @@ def test_boosting_refuses_a_rate_that_is_no_share(small, rate):
 
 
 def test_snapshots_share_the_epochs_among_cycles_that_go_on_from_one_another(small, fits):
-    seen = fits(snapshots)
+    seen = fits()
     train, validation, start = small
     growers.get("snapshots")(start, train, validation, FitSettings(epochs=8, patience=1), 3, seed=0)
     assert [settings.epochs for _, _, settings, _ in seen] == [3, 3, 2]

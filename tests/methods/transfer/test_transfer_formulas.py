@@ -108,6 +108,14 @@ def test_importance_refuses_a_network_without_probabilities():
         importance(model, model, False, np.ones((4, 2), np.float32), seed=0)
 
 
+def test_importance_refuses_a_network_that_came_without_its_head_as_unsuited_not_as_a_mismatch():
+    inputs = keras.Input((2,))
+    hidden = keras.layers.Dense(3)(keras.layers.Dense(2)(inputs))
+    heir = keras.Model(inputs, keras.layers.Dense(4, activation="softmax")(hidden))
+    with pytest.raises(Unsuited, match="Expected a classifier with a softmax"):
+        importance(keras.Model(inputs, hidden), heir, False, np.ones((4, 2), np.float32), seed=0)
+
+
 def test_coral_is_the_squared_difference_of_covariances():
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(7, 3)), 2 * rng.normal(size=(5, 3))

@@ -1,17 +1,21 @@
-"""What every grower looks like: a network and rows in, several networks and what combines them out."""
+"""What every grower looks like: a network and rows in, several networks and what combines them out.
+
+Names and references need no TensorFlow, as recipes are checked without it: growers import it when they are called.
+"""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from tasks.methods.backend import keras
 from tasks.methods.fusion.combiners.base import Combiner
-from tasks.methods.networks.fit import FitSettings
-from tasks.methods.networks.graph import to_functional
-from tasks.methods.networks.loop import Augment
-from tasks.methods.networks.rows import Rows
 from tasks.methods.registry import Methods
+
+if TYPE_CHECKING:
+    from tasks.methods.backend import keras
+    from tasks.methods.networks.fit import FitSettings
+    from tasks.methods.networks.loop import Augment
+    from tasks.methods.networks.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Grown:
         combiner: What combines them, in this order; `fuse_models` makes one network of both.
     """
 
-    models: list[keras.Model]
+    models: "list[keras.Model]"
     combiner: Combiner
 
 
@@ -32,13 +36,13 @@ class Grow(Protocol):
 
     def __call__(
         self,
-        start: keras.Model,
-        train: Rows,
-        validation: Rows,
-        settings: FitSettings,
+        start: "keras.Model",
+        train: "Rows",
+        validation: "Rows",
+        settings: "FitSettings",
         count: int,
         seed: int,
-        augment: Augment | None = None,
+        augment: "Augment | None" = None,
     ) -> Grown:
         """Grows members.
 
@@ -74,7 +78,10 @@ def seeds(seed: int, count: int) -> list[int]:
     return [int(each) for each in np.random.SeedSequence(seed).generate_state(count)]
 
 
-def copy_of(model: keras.Model, position: int) -> keras.Model:
+def copy_of(model: "keras.Model", position: int) -> "keras.Model":
     """A flat copy, weights and all, named after its place in the ensemble."""
+    from tasks.methods.backend import keras
+    from tasks.methods.networks.graph import to_functional
+
     copied = to_functional(model)
     return keras.Model(copied.inputs, copied.outputs, name=f"member_{position}")

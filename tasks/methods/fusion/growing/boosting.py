@@ -1,28 +1,30 @@
 """Boosting: every member learns most from the rows that those before it had wrong."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.methods.backend import keras
 from tasks.methods.fusion.combiners.log_pool import FLOOR, fitted_weights
 from tasks.methods.fusion.combiners.logarithmic_pool import LogPool, logs
 from tasks.methods.fusion.growing.base import Grown, copy_of, growers, seeds
-from tasks.methods.networks.fit import FitSettings, fit
-from tasks.methods.networks.loop import Augment
-from tasks.methods.networks.predict import predict
-from tasks.methods.networks.rows import Rows, checked
+
+if TYPE_CHECKING:
+    from tasks.methods.backend import keras
+    from tasks.methods.networks.fit import FitSettings
+    from tasks.methods.networks.loop import Augment
+    from tasks.methods.networks.rows import Rows
 
 
 @growers.register("boosting", reference="SAMME.R: Zhu et al., 2009, doi:10.4310/SII.2009.v2.n3.a8")
 def boosting(
-    start: keras.Model,
-    train: Rows,
-    validation: Rows,
-    settings: FitSettings,
+    start: "keras.Model",
+    train: "Rows",
+    validation: "Rows",
+    settings: "FitSettings",
     count: int,
     seed: int,
-    augment: Augment | None = None,
+    augment: "Augment | None" = None,
     *,
     rate: float = 0.5,
 ) -> Grown:
@@ -51,6 +53,10 @@ def boosting(
     Raises:
         ValueError: A rate outside (0, 1]; else as for `Grow`.
     """
+    from tasks.methods.networks.fit import fit
+    from tasks.methods.networks.predict import predict
+    from tasks.methods.networks.rows import checked
+
     if not 0 < rate <= 1:
         raise ValueError(f"Invalid `rate`. Expected a share in (0, 1]. Received: rate={rate}.")
     x, y = checked("train", train, start)

@@ -1,27 +1,29 @@
 """Snapshot ensembles: one training that comes to rest several times, and is kept each time."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.methods.backend import keras
 from tasks.methods.fusion.combiners import combiners
 from tasks.methods.fusion.growing.base import Grown, copy_of, growers, seeds
-from tasks.methods.networks.fit import FitSettings, fit
-from tasks.methods.networks.loop import Augment
-from tasks.methods.networks.predict import predict
-from tasks.methods.networks.rows import Rows, checked
+
+if TYPE_CHECKING:
+    from tasks.methods.backend import keras
+    from tasks.methods.networks.fit import FitSettings
+    from tasks.methods.networks.loop import Augment
+    from tasks.methods.networks.rows import Rows
 
 
 @growers.register("snapshots", reference="Huang et al., 2017, arXiv:1704.00109; warm restarts: Loshchilov & Hutter, 2017")
 def snapshots(
-    start: keras.Model,
-    train: Rows,
-    validation: Rows,
-    settings: FitSettings,
+    start: "keras.Model",
+    train: "Rows",
+    validation: "Rows",
+    settings: "FitSettings",
     count: int,
     seed: int,
-    augment: Augment | None = None,
+    augment: "Augment | None" = None,
 ) -> Grown:
     """Trains on from where it is in `count` cycles, each from the full learning rate down to 0 by a cosine; see `Grow`.
 
@@ -34,6 +36,9 @@ def snapshots(
     Raises:
         ValueError: Fewer epochs than members; else as for `Grow`.
     """
+    from tasks.methods.networks.predict import predict
+    from tasks.methods.networks.rows import checked
+
     own_seeds = seeds(seed, count)
     if settings.epochs < count:
         raise ValueError(
@@ -53,9 +58,11 @@ def snapshots(
 
 
 def _train_to_the_end(
-    model: keras.Model, train: Rows, validation: Rows, settings: FitSettings, augment: Augment | None
+    model: "keras.Model", train: "Rows", validation: "Rows", settings: "FitSettings", augment: "Augment | None"
 ) -> None:
     """`fit`, but that the last epoch's weights are kept, not those of the lowest validation loss."""
+    from tasks.methods.networks.fit import fit
+
     last: list[list[np.ndarray]] = []
 
     def keep(epoch: int, log: dict[str, float]) -> None:
