@@ -239,10 +239,10 @@ def sampled_source(rows: Rows, seed: int) -> Rows:
     return rows[0][chosen], rows[1][chosen]
 
 
-def interval(values: list[float]) -> list[float]:
-    """Mean, and half the width of Student's 95 % interval."""
-    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values) if len(values) > 1 else float("nan")
-    return [round(float(np.mean(values)), 3), round(float(half), 3)]
+def interval(values: list[float]) -> list[float | None]:
+    """Mean, and half the width of Student's 95 % interval; null of a single value."""
+    half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)) if len(values) > 1 else None
+    return [round(float(np.mean(values)), 3), None if half is None else round(half, 3)]
 
 
 def main() -> None:

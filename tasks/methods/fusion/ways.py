@@ -3,7 +3,7 @@
 from typing import Any
 
 from tasks.methods.fusion.combiners import combiners
-from tasks.methods.fusion.deep import joins
+from tasks.methods.fusion.deep.joins import joins
 from tasks.methods.fusion.growing import growers
 from tasks.methods.fusion.merging.mergers import mergers
 from tasks.methods.registry import Methods

@@ -5,7 +5,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from tasks.methods.backend import keras
-from tasks.methods.fusion.deep import joins
+from tasks.methods.fusion.deep.joins import joins
 from tasks.methods.fusion.deep.run import HEAD, fuse_features
 from tasks.methods.litert import LiteRunner
 from tasks.methods.networks import store

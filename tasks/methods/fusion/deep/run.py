@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tasks.methods.backend import keras
-from tasks.methods.fusion.deep.base import joins
+from tasks.methods.fusion.deep.joins import joins
 from tasks.methods.networks.fit import FitSettings, History, fit
 from tasks.methods.networks.fuse import require_alike
 from tasks.methods.networks.graph import backbone, head_layers

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.methods.fusion.deep.base import joins
+from tasks.methods.fusion.deep.joins.base import joins
 
 
 @joins.register("concatenation", reference="Ngiam et al., 2011, section 3; doi:10.1109/TPAMI.2018.2798607, early fusion")

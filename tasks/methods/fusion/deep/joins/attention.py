@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.methods.fusion.deep.base import dense, joins, stacked, summed
+from tasks.methods.fusion.deep.joins.base import dense, joins, stacked, summed
 
 
 @joins.register("attention", reference="additive attention: Bahdanau et al., 2015, arXiv:1409.0473; pooling: arXiv:1802.04712")

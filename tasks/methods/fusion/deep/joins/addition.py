@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.methods.fusion.deep.base import dense, joins
+from tasks.methods.fusion.deep.joins.base import dense, joins
 
 
 @joins.register("addition", reference="sum fusion: Feichtenhofer et al., 2016, arXiv:1604.06573, eq. 1")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.methods.fusion.deep.base import dense, joins, stacked, summed
+from tasks.methods.fusion.deep.joins.base import dense, joins, stacked, summed
 
 
 @joins.register("gated", reference="gated multimodal unit: Arevalo et al., 2017, arXiv:1702.01992, section 3.1")
