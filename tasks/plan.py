@@ -54,14 +54,14 @@ def plan_compression(job: Job, key: str, model_ref: ModelRef, data: DataRef) -> 
     with stage_run(job.experiment_id, job.run_id, TASK, f"6 plan compression of {version.label}") as run:
         run.inherits(version)
         run.params(config.search.model_dump(mode="json") | asdict(limits) | {"max_drop": config.max_drop})
-        points = _search(job, journal, folder, rows)
+        points = _search(job, journal, folder, rows, limits)
         trained = next(point for point in points if point.candidate == 0 and point.mode == "float32")
         chosen, within = pick(points, trained, limits, config.max_drop)
         _tell(run, points, trained, chosen, limits, within)
         solution = target_solution(job, rows, incoming.tuned)
         before = Served.of(journal.flatbuffer(trained).read_bytes(), pairs(rows)[1])
         register = partial(_register, job, run, journal, before, version, solution, rows, data)
-        others = [point for point in front(points) if point != chosen]
+        others = [point for point in front(points, packed=limits.packed) if point != chosen]
         for number, point in enumerate(others):
             progress.report(TASK, point.title, number, len(others) + 1, "registered")
             register(point, f"{key}.{number}")
@@ -71,7 +71,7 @@ def plan_compression(job: Job, key: str, model_ref: ModelRef, data: DataRef) -> 
     return made
 
 
-def _search(job: Job, journal: Journal, folder: Path, rows: DataSet) -> list[Point]:
+def _search(job: Job, journal: Journal, folder: Path, rows: DataSet, limits: Budget) -> list[Point]:
     """All points found; the first network is the one that came in, and float32 is among its modes."""
     from tasks.methods.networks import store
     from tasks.methods.networks.fit import FitSettings
@@ -85,7 +85,7 @@ def _search(job: Job, journal: Journal, folder: Path, rows: DataSet) -> list[Poi
         epochs=config.epochs, batch_size=job.recipe.train.batch_size, learning_rate=config.learning_rate, seed=job.recipe.seed
     )
     tried = journal.read()
-    search, deadline = Search(job.recipe.seed, tried), time.monotonic() + config.timeout_s
+    search, deadline = Search(job.recipe.seed, tried, packed=limits.packed), time.monotonic() + config.timeout_s
     for candidate in search.proposals(config.trials):
         number = len(tried)
         if number and time.monotonic() > deadline:
@@ -123,7 +123,7 @@ def _search(job: Job, journal: Journal, folder: Path, rows: DataSet) -> list[Poi
 def _tell(run: StageRun, points: list[Point], trained: Point, chosen: Point, limits: Budget, within: bool) -> None:
     from tasks.methods.planning.picture import front_png
 
-    best = front(points)
+    best = front(points, packed=limits.packed)
     run.json("points.json", [asdict(point) | {"front": point in best, "served": point == chosen} for point in points])
     run.picture("front.png", front_png(points, trained, chosen, limits))
     ratio = trained.size_bytes / chosen.size_bytes
@@ -132,6 +132,7 @@ def _tell(run: StageRun, points: list[Point], trained: Point, chosen: Point, lim
             "validation_accuracy": chosen.accuracy,
             "validation_accuracy_before": trained.accuracy,
             "size_bytes": chosen.size_bytes,
+            "packed_bytes": chosen.packed_bytes,
             "ratio": ratio,
             "latency_ms": chosen.latency_ms,
             "points": len(points),
@@ -174,6 +175,7 @@ def _register(
     served = Served.of(journal.flatbuffer(point).read_bytes(), pairs(rows)[1])
     facts = Change(before, served, job.recipe.seed).facts | {
         "latency_ms": point.latency_ms,
+        "packed_bytes": point.packed_bytes,
         "training_steps": point.training_steps,
         "mode": point.mode,
         "steps": point.title,

@@ -67,6 +67,9 @@ class Budget(Section):
     """What serving the final model may cost; one limit or several, or none."""
 
     size_bytes: float | None = Field(None, gt=0, description="Most bytes of the served flatbuffer.")
+    packed_bytes: float | None = Field(
+        None, gt=0, description="Most bytes of the file that `bequest pack` makes: zeros and clusters help there alone."
+    )
     latency_ms: float | None = Field(None, gt=0, description="Most milliseconds of one row on one thread of this machine.")
     ratio: float | None = Field(None, gt=1, description="Least factor by which it is smaller than the float32 model.")
 

@@ -3,11 +3,12 @@
     make bench NAME=planner
 
 On the networks that the shipped recipes `digits` (pictures) and `breast_cancer` (a table) train, three seeds. The planner is
-run as a recipe with a budget runs it. Then each method alone gets the steps that the planner spent, shared among as many
-amounts as it has candidates: channels, zeros, clusters. All are judged in the same conversions, as they would be served.
+run as a recipe with a budget runs it: for the bytes of the flatbuffer that is served, and for those of the packed file. Then
+each method alone gets the steps that the planner spent, shared among four amounts: channels; and for the packed file, the
+only one that they make smaller, zeros and clusters. All are judged in the same conversions, as they would be served.
 
 - `hypervolume_ratio`: area that the planner's front dominates, over that of the method's, with accuracy lost and the log of
-  the bytes as aims (Zitzler & Thiele, 1999); the reference point loses 10 points at the float32 size. Above 1: more.
+  the bytes as aims (Zitzler & Thiele, 1999); the reference point loses 10 points at the float32 network's size. Above 1: more.
 - `dominated_share`: share of the method's front that a point of the planner's matches or beats in both aims.
 
 Both are told for validation, on which fronts are made and points are chosen, and for the same fronts on the test split,
@@ -30,6 +31,7 @@ SEEDS = (0, 1, 2)
 NAMES = ("digits", "breast_cancer")
 TRIALS = 12
 MODES = ("float32", "float16", "dynamic", "int8")
+AGAINST = {"served": ("channels",), "packed": ("channels", "sparsity", "clusters")}
 LOST = 0.1
 
 Aims = list[tuple[float, float]]
@@ -80,15 +82,15 @@ def tried(
     return points, steps
 
 
-def aims(made: Judged, whole: Any, right: float, test: Any) -> tuple[Aims, Aims]:
+def aims(made: Judged, whole: Any, right: float, test: Any, size: str) -> tuple[Aims, Aims]:
     """The front by (accuracy lost, log2 of size) on validation, and the same points on test."""
     best, on_test, least = [], [], float("inf")
-    for point, flatbuffer in sorted(made, key=lambda pair: (-pair[0].accuracy, pair[0].size_bytes)):
-        if point.size_bytes < least:
-            least = point.size_bytes
-            size = log2(point.size_bytes / whole.size_bytes)
-            best.append((whole.accuracy - point.accuracy, size))
-            on_test.append((right - accuracy(flatbuffer, test), size))
+    for point, flatbuffer in sorted(made, key=lambda pair: (-pair[0].accuracy, getattr(pair[0], size))):
+        if getattr(point, size) < least:
+            least = getattr(point, size)
+            smaller = log2(least / getattr(whole, size))
+            best.append((whole.accuracy - point.accuracy, smaller))
+            on_test.append((right - accuracy(flatbuffer, test), smaller))
     return best, on_test
 
 
@@ -100,38 +102,45 @@ def compared(mine: Aims, other: Aims) -> dict[str, float]:
 
 def one_seed(seed: int) -> dict[str, Any]:
     """All figures of one seed."""
+    found: dict[str, Any] = {}
+    for name, model, rows, calibration in trained(seed, NAMES):
+        for kind in AGAINST:
+            found[f"{name} {kind}"] = one_search(model, rows, calibration, kind, seed)
+            print(name, kind, seed, found[f"{name} {kind}"], file=sys.stderr, flush=True)
+    return found
+
+
+def one_search(model: Any, rows: Any, calibration: np.ndarray, kind: str, seed: int) -> dict[str, Any]:
+    """The planner for one kind of file, and each method alone with the steps it took."""
     from tasks.methods.networks.fit import FitSettings
     from tasks.methods.planning.attempt import attempt
     from tasks.methods.planning.candidate import Candidate
     from tasks.methods.planning.search import Search
 
-    found: dict[str, Any] = {}
-    for name, model, rows, calibration in trained(seed, NAMES):
-        train, validation = ((split.x, split.y) for split in map(rows.split, ("train", "validation")))
-        test, settings = rows.split("test"), FitSettings(epochs=12, batch_size=32, learning_rate=1e-3, seed=seed)
-        data = (train, validation, calibration)
-        search, planned, steps = Search(seed), [], 0
-        for candidate in search.proposals(TRIALS):
-            made, spent = tried(model, [candidate], *data, settings)
-            search.learn(candidate, [point for point, _ in made])
-            planned += made
-            steps += spent
-        whole, reference = next(pair for pair in planned if not pair[0].steps and pair[0].mode == "float32")
-        right = accuracy(reference, test)
-        ours = aims(planned, whole, right, test)
-        found[name] = {"planner_steps": steps, "methods": {}}
-        untouched, _ = tried(model, [Candidate()], *data, settings)  # each method has the network as it came, too
-        for method in ("channels", "sparsity", "clusters"):
-            candidates = single(method)
-            _, once = attempt(model, candidates[0], train, validation, replace(settings, epochs=1))
-            longer = replace(settings, epochs=max(1, round(steps / (once * len(candidates)))))
-            made, spent = tried(model, candidates, *data, longer)
-            theirs = aims([*untouched, *made], whole, right, test)
-            figures: dict[str, float] = {"steps": spent}
-            for split, mine, other in zip(("validation", "test"), ours, theirs, strict=True):
-                figures |= {f"{measure}_{split}": value for measure, value in compared(mine, other).items()}
-            found[name]["methods"][method] = figures
-            print(name, seed, method, figures, file=sys.stderr, flush=True)
+    train, validation = ((split.x, split.y) for split in map(rows.split, ("train", "validation")))
+    test, settings = rows.split("test"), FitSettings(epochs=12, batch_size=32, learning_rate=1e-3, seed=seed)
+    data, size = (train, validation, calibration), {"served": "size_bytes", "packed": "packed_bytes"}[kind]
+    search, planned, steps = Search(seed, packed=kind == "packed"), [], 0
+    for candidate in search.proposals(TRIALS):
+        made, spent = tried(model, [candidate], *data, settings)
+        search.learn(candidate, [point for point, _ in made])
+        planned += made
+        steps += spent
+    whole, reference = next(pair for pair in planned if not pair[0].steps and pair[0].mode == "float32")
+    right = accuracy(reference, test)
+    ours = aims(planned, whole, right, test, size)
+    found: dict[str, Any] = {"planner_steps": steps, "methods": {}}
+    untouched, _ = tried(model, [Candidate()], *data, settings)  # each method has the network as it came, too
+    for method in AGAINST[kind]:
+        candidates = single(method)
+        _, once = attempt(model, candidates[0], train, validation, replace(settings, epochs=1))
+        longer = replace(settings, epochs=max(1, round(steps / (once * len(candidates)))))
+        made, spent = tried(model, candidates, *data, longer)
+        theirs = aims([*untouched, *made], whole, right, test, size)
+        figures: dict[str, float] = {"steps": spent}
+        for split, mine, other in zip(("validation", "test"), ours, theirs, strict=True):
+            figures |= {f"{measure}_{split}": value for measure, value in compared(mine, other).items()}
+        found["methods"][method] = figures
     return found
 
 
@@ -139,9 +148,9 @@ def main() -> None:
     """Measures and writes the results."""
     found = by_seed(str(Path(__file__)), SEEDS, one_seed)
     figures: dict[str, Any] = {}
-    for name in NAMES:
+    for name, first in found[0].items():
         figures[name] = {"planner_steps": round(float(np.mean([each[name]["planner_steps"] for each in found])))}
-        for method, values in found[0][name]["methods"].items():
+        for method, values in first["methods"].items():
             figures[name][method] = {
                 key: round(float(np.mean([each[name]["methods"][method][key] for each in found])), 3) for key in values
             } | {

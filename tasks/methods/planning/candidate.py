@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 ORDERS = ("channels first", "zeros first")
-CHANNELS = (0.0, 0.25, 0.5, 0.65, 0.8)
+CHANNELS = (0.0, 0.25, 0.5, 0.65, 0.8, 0.9)
 SPARSITIES = (0.0, 0.5, 0.7, 0.9)
 CLUSTERS = (0, 16, 32)
 LONGER = 4  # times the epochs

@@ -45,13 +45,20 @@ class Budget:
 
     Args:
         size_bytes: Most bytes of the flatbuffer.
+        packed_bytes: Most bytes of its transport form.
         latency_ms: Most milliseconds of one row on one thread.
         ratio: Least factor by which the flatbuffer is smaller than that of the network as trained, in float32.
     """
 
     size_bytes: float | None = None
+    packed_bytes: float | None = None
     latency_ms: float | None = None
     ratio: float | None = None
+
+    @property
+    def packed(self) -> bool:
+        """Whether the transport form is what is to be small: zeros and clusters help there alone."""
+        return self.packed_bytes is not None
 
     def excess(self, point: Point, reference: Point) -> float:
         """By what factor a point passes the tightest limit; 1 or less is within.
@@ -62,23 +69,35 @@ class Budget:
         """
         factors = [
             point.size_bytes / self.size_bytes if self.size_bytes else 0.0,
+            point.packed_bytes / self.packed_bytes if self.packed_bytes else 0.0,
             point.latency_ms / self.latency_ms if self.latency_ms else 0.0,
             self.ratio * point.size_bytes / reference.size_bytes if self.ratio else 0.0,
         ]
         return max(factors)
 
 
-def front(points: Sequence[Point]) -> list[Point]:
+def front(points: Sequence[Point], *, packed: bool = False) -> list[Point]:
     """The points that no other beats, smallest first (Pareto).
 
     One point beats another where it is no worse in accuracy, bytes and latency (told apart in steps of a tenth), and better
     in one of them. Of equals, the one that took fewer training steps stays.
+
+    Args:
+        points: What was found.
+        packed: Whether bytes are those of the transport form, not of the flatbuffer.
     """
-    ranked = sorted(points, key=lambda point: (point.size_bytes, point.latency_ms, -point.accuracy, point.training_steps))
+
+    def size(point: Point) -> int:
+        return point.packed_bytes if packed else point.size_bytes
+
+    def no_worse(one: Point, other: Point) -> bool:
+        return one.accuracy >= other.accuracy and size(one) <= size(other) and _pace(one.latency_ms) <= _pace(other.latency_ms)
+
+    ranked = sorted(points, key=lambda point: (size(point), point.latency_ms, -point.accuracy, point.training_steps))
     kept: list[Point] = []
     for point in ranked:
-        if not any(_no_worse(other, point) for other in kept):
-            kept = [other for other in kept if not _no_worse(point, other)] + [point]
+        if not any(no_worse(other, point) for other in kept):
+            kept = [other for other in kept if not no_worse(point, other)] + [point]
     return kept
 
 
@@ -98,16 +117,9 @@ def pick(points: Sequence[Point], reference: Point, budget: Budget, max_drop: fl
     allowed = [point for point in [*points, reference] if reference.accuracy - point.accuracy <= max_drop + 1e-9]
     within = [point for point in allowed if budget.excess(point, reference) <= 1]
     if within:
-        return min(within, key=lambda point: (-point.accuracy, point.size_bytes, point.latency_ms)), True
+        size = "packed_bytes" if budget.packed else "size_bytes"
+        return min(within, key=lambda point: (-point.accuracy, getattr(point, size), point.latency_ms)), True
     return min(allowed, key=lambda point: (budget.excess(point, reference), -point.accuracy)), False
-
-
-def _no_worse(one: Point, other: Point) -> bool:
-    return (
-        one.accuracy >= other.accuracy
-        and one.size_bytes <= other.size_bytes
-        and _pace(one.latency_ms) <= _pace(other.latency_ms)
-    )
 
 
 def _pace(latency_ms: float) -> int:

@@ -22,14 +22,14 @@ def front_png(points: Sequence[Point], reference: Point, chosen: Point, budget: 
         budget: What serving may cost.
     """
     figure, (size_axes, time_axes) = canvases(10.4, 4.4, heights=(1,), columns=2)
-    best = front([*points, reference])
+    best = front([*points, reference], packed=budget.packed)
     floor = min(reference.accuracy, chosen.accuracy) - _BELOW
     hidden = sum(point.accuracy < floor for point in points)
-    sizes = [budget.size_bytes or float("inf"), reference.size_bytes / budget.ratio if budget.ratio else float("inf")]
-    size_limit, time_limit = min(sizes), budget.latency_ms or float("inf")
-    _draw(size_axes, points, best, reference, chosen, lambda point: point.size_bytes / 1024, size_limit / 1024)
+    size_limit, time_limit = _size_limit(budget, reference), budget.latency_ms or float("inf")
+    size = "packed_bytes" if budget.packed else "size_bytes"
+    _draw(size_axes, points, best, reference, chosen, lambda point: getattr(point, size) / 1024, size_limit / 1024)
     _draw(time_axes, points, best, reference, chosen, lambda point: point.latency_ms * 1000, time_limit * 1000)
-    size_axes.set(xlabel="KiB of the served file", ylabel="validation accuracy")
+    size_axes.set(xlabel=f"KiB of the {'packed' if budget.packed else 'served'} file", ylabel="validation accuracy")
     time_axes.set(xlabel="microseconds a row, one thread")
     for axes in (size_axes, time_axes):
         axes.set_ylim(bottom=max(floor, min(point.accuracy for point in points)) - 0.01)
@@ -39,6 +39,14 @@ def front_png(points: Sequence[Point], reference: Point, chosen: Point, budget: 
     handles, labels = size_axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
     return as_png(figure)
+
+
+def _size_limit(budget: Budget, reference: Point) -> float:
+    """Bytes that a point may have, on the axis that is drawn."""
+    if budget.packed_bytes is not None:
+        return budget.packed_bytes
+    of_ratio = reference.size_bytes / budget.ratio if budget.ratio else float("inf")
+    return min(budget.size_bytes or float("inf"), of_ratio)
 
 
 def _draw(

@@ -26,6 +26,13 @@ def test_front_keeps_the_cheaper_of_equals():
     assert front([]) == []
 
 
+def test_front_of_packed_files_weighs_their_bytes_instead():
+    dense, sparse = replace(point(0.9, 300), packed_bytes=280), replace(point(0.9, 310), packed_bytes=60)
+    assert front([dense, sparse]) == [dense]
+    assert front([dense, sparse], packed=True) == [sparse]
+    assert pick([dense, sparse], REFERENCE, Budget(packed_bytes=100), max_drop=0.1) == (sparse, True)
+
+
 def test_pick_takes_the_most_accurate_within_budget_and_drop():
     points = [point(0.99, 600), point(0.948, 400), point(0.946, 200), point(0.9, 100)]
     assert pick(points, REFERENCE, Budget(size_bytes=500), max_drop=0.005) == (points[1], True)
@@ -41,7 +48,13 @@ def test_pick_holds_to_accuracy_when_the_budget_cannot_be_met():
 
 @pytest.mark.parametrize(
     ("budget", "expected"),
-    [(Budget(size_bytes=200), 2.0), (Budget(latency_ms=0.05), 2.0), (Budget(ratio=5), 2.0), (Budget(), 0.0)],
+    [
+        (Budget(size_bytes=200), 2.0),
+        (Budget(latency_ms=0.05), 2.0),
+        (Budget(ratio=5), 2.0),
+        (Budget(packed_bytes=300), 3.0),
+        (Budget(), 0.0),
+    ],
 )
 def test_excess_is_the_factor_by_which_the_tightest_limit_is_passed(budget, expected):
     assert budget.excess(point(0.9, 400), REFERENCE) == pytest.approx(expected)

@@ -10,7 +10,7 @@ from tasks.methods.planning.picture import front_png
 REFERENCE = Point((), "float32", 0.95, (0.93, 0.97), 0.1, 60_000, 50_000, 0.05, 0, 0)
 
 
-@pytest.mark.parametrize("budget", [Budget(size_bytes=20_000), Budget(ratio=4, latency_ms=0.03)])
+@pytest.mark.parametrize("budget", [Budget(size_bytes=20_000), Budget(ratio=4, latency_ms=0.03), Budget(packed_bytes=9_000)])
 def test_front_png_draws_points_front_and_budget(budget):
     points = [
         replace(REFERENCE, mode="int8", accuracy=accuracy, size_bytes=size, latency_ms=size / 1e6)

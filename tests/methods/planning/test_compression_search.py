@@ -26,18 +26,25 @@ def run(search: Search, most: int) -> list[Candidate]:
     return tried
 
 
-def test_search_tries_each_step_alone_first_and_nothing_twice():
-    tried = run(Search(seed=0), 20)
-    assert tuple(tried[: len(FIRST)]) == FIRST
-    assert len(set(tried)) == len(tried) == 20
-    assert tried == run(Search(seed=0), 20)
+@pytest.mark.parametrize("packed", [False, True])
+def test_search_tries_what_every_user_would_first_and_nothing_twice(packed):
+    tried = run(Search(seed=0, packed=packed), 20)
+    first = FIRST[packed]
+    assert tuple(tried[: len(first)]) == first
+    assert len(set(tried)) == len(tried)
+    assert tried == run(Search(seed=0, packed=packed), 20)
+
+
+def test_search_tries_zeros_and_clusters_only_where_the_packed_file_counts():
+    assert not any(candidate.sparsity or candidate.clusters for candidate in run(Search(seed=0), 20))
+    assert sum(candidate.sparsity > 0 for candidate in run(Search(seed=0, packed=True), 20)) >= 5
 
 
 def test_search_trains_longer_what_stands_on_the_front():
-    tried = run(Search(seed=0), 20)
+    tried = run(Search(seed=0), 14)
     longer = [candidate for candidate in tried if candidate.longer]
-    assert 3 <= len(longer) <= (20 - len(FIRST)) // 2
-    assert tried[len(FIRST)] == longer[0] == replace(FIRST[-1], longer=True)  # the smallest, which nothing beats
+    assert 3 <= len(longer) <= 14 - len(FIRST[False])
+    assert tried[len(FIRST[False])] == longer[0] == replace(FIRST[False][-1], longer=True)  # the smallest, nothing beats it
     for candidate in longer:
         place = tried.index(candidate)
         assert replace(candidate, longer=False) in tried[:place]
@@ -48,7 +55,7 @@ def test_search_carries_on_after_what_was_done_when_it_was_cut_off():
     rest = run(Search(seed=0, done=[(candidate, answer(candidate)) for candidate in before]), 12)
     assert len(rest) == 8
     assert not set(rest) & set(before)
-    assert tuple([*before, *rest][: len(FIRST)]) == FIRST
+    assert tuple([*before, *rest][: len(FIRST[False])]) == FIRST[False]
 
 
 def test_candidate_drops_settings_that_have_nothing_to_act_on():
