@@ -1,4 +1,7 @@
-"""`bequest import`: brings an outside model, or a solution without weights, into the registry as *inherited*."""
+"""`bequest import`: brings an outside model, or a solution without weights, into the registry as *inherited*.
+
+An archive of `bequest export` is received instead: its versions stay what they are.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +27,8 @@ EXAMPLES = """
   bequest import teacher.tflite --name teacher
 
   bequest import --recipe their_recipe.yaml --name their-way
+
+  bequest import digits.zip          # what `bequest export` wrote elsewhere, under the names it has there
 """
 
 
@@ -36,10 +41,13 @@ def register(app: typer.Typer) -> None:
 def bring_in(
     path: Annotated[
         Path | None,
-        typer.Argument(help="A model: .keras or .h5 (Keras 2 or 3), a SavedModel folder, .onnx, .tflite.", show_default=False),
+        typer.Argument(
+            help="A model: .keras or .h5 (Keras 2 or 3), a SavedModel folder, .onnx, .tflite; or what `bequest export` wrote.",
+            show_default=False,
+        ),
     ] = None,
     *,
-    name: Annotated[str, typer.Option(help="Name to register it under.")],
+    name: Annotated[str, typer.Option(help="Name to register it under.", show_default=False)] = "",
     source: Annotated[str, typer.Option(help="Where it comes from, kept in its lineage.")] = "",
     licence: Annotated[str, typer.Option("--licence", "--license", help="Its licence, kept in its lineage.")] = "",
     architecture: Annotated[
@@ -84,6 +92,13 @@ def bring_in(
     given = [word for word, value in (("PATH", path), ("--recipe", recipe), ("--run", run)) if value]
     if len(given) != 1:
         raise InputError(f"expected one of PATH (a model), --recipe and --run. Received: {' and '.join(given) or 'none'}.")
+    from model_registry import handover
+
+    if path is not None and not name and handover.is_archive(path):
+        _receive(path, as_json=json)
+        return
+    if not name:
+        raise InputError("--name: expected the name to register it under. Received: none.")
     of_a_model = {
         "--architecture": architecture,
         "--set": settings,
@@ -123,6 +138,21 @@ def bring_in(
         version, notes = stage.bring_in_run(run, name, source=source, licence=licence)
     told = stage.kept(version, source=source, licence=licence)
     _tell(version, str(path or recipe or f"run {run}"), [*([told] if told else []), *notes], as_json=json)
+
+
+def _receive(path: Path, *, as_json: bool) -> None:
+    from model_registry import handover
+
+    received = handover.receive(path)
+    if as_json:
+        print_json(received.model_dump(mode="json"))
+        return
+    for label, here in received.made.items():
+        out.print(f"[green]✓[/] {escape(label)} is {escape(here)} here", highlight=False)
+    for label, here in received.standing.items():
+        out.print(f"[dim]{escape(label)} stood here already, as {escape(here)}[/]", highlight=False)
+    hint = f"bequest promote {received.version.replace('/', ' ')} --to staging"
+    out.print(f"[dim]No stage was moved: `{escape(hint)}` does that.[/]", highlight=False)
 
 
 def _tell(version: "Version", origin: str, notes: list[str], *, as_json: bool) -> None:

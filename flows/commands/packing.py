@@ -1,4 +1,4 @@
-"""`bequest pack`, `bequest unpack`: a version's bundle as one small file, for archives and downloads."""
+"""`bequest pack`, `bequest unpack`: a bundle as one small file. `bequest export`: a version with its whole family as one."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command("pack", epilog="Example: [bold]bequest pack digits@production digits.bundle[/]")(pack)
     app.command("unpack", epilog="Example: [bold]bequest unpack digits.bundle served && bequest serve ./served[/]")(unpack)
+    app.command("export", epilog="Example: [bold]bequest export digits@production digits.zip[/]")(export)
 
 
 @user_errors
@@ -52,3 +53,23 @@ def unpack(
         print_json({"folder": str(folder), "manifest": manifest})
         return
     out.print(f"[green]✓[/] {escape(str(folder))}: the bundle of {escape(manifest['name'])}, verified")
+
+
+@user_errors
+def export(
+    address: Annotated[str, typer.Argument(metavar="NAME[@stage|/version]", help="A registered version.")],
+    archive: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
+    json: Json = False,
+) -> None:
+    """Write a version with everything it descends from as one file; `bequest import FILE` receives it elsewhere.
+
+    Files, lineage, facts and verdicts are in it; stages, the ledger and data sets are not.
+    """
+    from model_registry import handover, versions
+
+    labels = handover.write(versions.resolve(address), archive)
+    size = archive.stat().st_size
+    if json:
+        print_json({"file": str(archive), "size_bytes": size, "versions": labels})
+        return
+    out.print(f"[green]✓[/] {escape(str(archive))}: {size:,} bytes, {len(labels)} versions: {escape(', '.join(labels))}")

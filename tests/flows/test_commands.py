@@ -108,6 +108,17 @@ def test_lineage_speaks_every_format(
     assert sign in result.stdout
 
 
+def test_export_writes_what_import_receives(registry: None, bequest: Callable[..., Result], tmp_path: Path):
+    written = json.loads(bequest("export", "digits/2", str(tmp_path / "out.zip"), "--json").stdout)
+    assert written["versions"] == ["digits/1", "digits/2"]
+    received = bequest("import", str(tmp_path / "out.zip"))
+    assert received.exit_code == 0
+    assert "digits/2 stood here already, as digits/2" in received.stdout
+    unnamed = bequest("import", str(tmp_path / "model.h5"))
+    assert unnamed.exit_code == 2
+    assert "--name: expected the name to register it under" in unnamed.stderr
+
+
 def test_status_tells_what_was_moved_by_hand(registry: None, bequest: Callable[..., Result]):
     bequest("promote", "digits", "2", "--to", "production")
     store.client().set_registered_model_alias("digits", "production", "3")
