@@ -5,7 +5,8 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from tasks.methods.backend import keras
-from tasks.methods.networks.graph import features
+from tasks.methods.networks.graph import backbone
+from tasks.methods.networks.predict import predict
 from tasks.methods.networks.rows import Rows, checked
 from tasks.methods.networks.surgery import new_head
 from tasks.methods.pruning.masks import Masks
@@ -69,7 +70,8 @@ def probed(model: keras.Model, train: Rows, validation: Rows, seed: int) -> kera
     """
     train, validation = checked("train", train, model), checked("validation", validation, model)
     classes, last = int(model.outputs[0].shape[-1]), model.layers[-1]
-    learned, judged = ((features(model, x), y) for x, y in (train, validation))
+    base = backbone(model)  # once: a network is compiled the first time that it predicts
+    learned, judged = ((predict(base, x), y) for x, y in (train, validation))
     if not _is_linear_head(last, learned[0].shape[1]):
         model = new_head(model, classes, seed)
         last = model.layers[-1]
