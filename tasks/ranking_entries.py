@@ -2,6 +2,7 @@
 
 from math import isfinite
 
+from model_registry import gates
 from tasks.candidates import Candidate
 from tasks.data.dataset import DataSet
 from tasks.methods.selection.race import CLEAR, Race
@@ -37,7 +38,7 @@ def entries_of(
     for position, label in enumerate(labels, 1):
         each, ranked = by_label[label], label in order
         run = raced(race, label) if race and label in race.order else None
-        facts = {name: each.version.figure(name) for name in ("parameters", "size_bytes", "latency_ms")}
+        facts = {name: each.version.figure(name) for name in ("parameters", "size_bytes")} | {"latency_ms": _latency(each)}
         place = f"{_ordinal(position)} of {len(order)} by {_by(names, each, ranks.get(label))}"
         entries.append(
             Entry(
@@ -56,6 +57,12 @@ def entries_of(
             )
         )
     return entries
+
+
+def _latency(candidate: Candidate) -> float | None:
+    """Of a row as served, as it was measured when the version was judged."""
+    verdict = gates.read(candidate.version) if candidate.version.gate else None
+    return verdict.metrics.get("latency_ms") if verdict else candidate.version.figure("latency_ms")
 
 
 def _by(names: list[str], candidate: Candidate, mean_rank: float | None) -> str:

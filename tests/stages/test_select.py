@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_registry import artifacts, store
+from model_registry import artifacts, gates, store, versions
+from model_registry.gates import Verdict
 from tasks.ranking_contracts import held_to_contracts
 from tasks.select import rank
 
@@ -196,6 +197,15 @@ def test_candidates_that_cannot_take_the_rows_or_are_damaged_are_left_out_with_t
     none, job = ranked([foreign])
     assert (none.chosen, none.control) == ([], None)
     assert none.verdict == "chosen: none, starting fresh: none of the registry's candidates (1) can be used on these rows"
+
+
+def test_latency_is_that_of_the_verdict(ranked, earlier, knowing):
+    judged = earlier(knowing)
+    verdict = Verdict(candidate=judged.ref, passed=True, rules=[], metrics={"latency_ms": 0.25}, rows=10, run_id="r")
+    gates.record(verdict)
+    ranking, _ = ranked([versions.get(judged.name, judged.version), earlier(knowing)], race=None)
+    assert {entry.version: entry.latency_ms for entry in ranking.entries}[judged.label] == 0.25
+    assert [entry.latency_ms for entry in ranking.entries].count(None) == 1
 
 
 def test_an_empty_registry_starts_fresh(ranked):
