@@ -3,6 +3,7 @@
 import typer
 
 from flows.commands import (
+    card,
     doctor,
     feedback,
     importing,
@@ -26,7 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (run, suggest, importing, registry, serve, packing, feedback, status, services, schedule, doctor, recipe):
+for module in (run, suggest, importing, registry, card, serve, packing, feedback, status, services, schedule, doctor, recipe):
     module.register(app)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from model_registry import gates
 from model_registry.gates import RuleOutcome, Verdict, finite
 from model_registry.reference import DataRef, ModelRef
-from model_registry.versions import Version
+from model_registry.versions import Version, get
 from tasks import progress
 from tasks.bundle import Bundle
 from tasks.contest import Contest, against
@@ -18,6 +18,7 @@ from tasks.derive import BUNDLE, KERAS_FILE, opened
 from tasks.methods import metrics as measures
 from tasks.methods import plots
 from tasks.methods.litert import latency_ms
+from tasks.model_card import as_html, as_markdown, card_of
 from tasks.stage import Job, stage_task
 from tasks.tracking import StageRun, stage_run
 
@@ -74,6 +75,9 @@ def judge_candidate(
         )
         _log(run, verdict, probabilities, test.y, rows.card.classes)
         gates.record(verdict)
+        card = card_of(get(version.name, version.version))
+        run.text("model_card.md", as_markdown(card))
+        run.text("model_card.html", as_html(card))
     outcome = "passed" if verdict.passed else "refused"
     progress.report(TASK, version.label, 1, 1, f"accuracy {found['accuracy']:.3f}, gate {outcome}")
     return verdict
