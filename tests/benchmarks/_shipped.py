@@ -16,15 +16,28 @@ RECIPES = Path(__file__).parents[2] / "deployments" / "recipes"
 NAMES = ("earlier/digits_even", "earlier/digits_odd", "digits", "earlier/breast_cancer_pilot", "breast_cancer")
 
 
-def by_seed(script: str, seeds: tuple[int, ...], one_seed: Callable[[int], Any]) -> list[Any]:
-    """What `one_seed` finds for each seed, in a fresh workspace and process: `script --seed S`, which ends in here."""
+def by_seed(
+    script: str, seeds: tuple[int, ...], one_seed: Callable[[int], Any], tell: Callable[[list[Any]], None] = lambda found: None
+) -> list[Any]:
+    """What `one_seed` finds for each seed, in a fresh workspace and process: `script --seed S`, which ends in here.
+
+    Args:
+        script: The benchmark's file.
+        seeds: Which.
+        one_seed: Measures.
+        tell: Called with what stands after each seed, as the next may take long.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int)
     seed = parser.parse_args().seed
     if seed is not None:
         print(json.dumps(one_seed(seed)))
         sys.exit()
-    return list(_asked(script, seeds))
+    found: list[Any] = []
+    for each in _asked(script, seeds):
+        found.append(each)
+        tell(found)
+    return found
 
 
 def _asked(script: str, seeds: tuple[int, ...]) -> Iterator[Any]:
