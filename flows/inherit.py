@@ -17,6 +17,7 @@ from model_registry.reference import DataRef, ModelRef
 from model_registry.versions import Version
 from tasks.compress import compress
 from tasks.convert import convert
+from tasks.data.digest import content_digest
 from tasks.deploy import Deployment, deploy
 from tasks.evaluate import evaluate
 from tasks.fuse import FUSED_BY, fuse
@@ -157,7 +158,13 @@ def _finish(
         verdict = loop.run(
             evaluate,
             {"evaluate": recipe.evaluate.model_dump(mode="json")},
-            [candidate.sha256, data.sha256, against.sha256 if against else "none", scratch.sha256 if scratch else "none"],
+            [
+                candidate.sha256,
+                data.sha256,
+                against.sha256 if against else "none",
+                scratch.sha256 if scratch else "none",
+                content_digest(Path(golden)) if (golden := recipe.evaluate.gate.golden) else "none",
+            ],
             candidate=candidate,
             data=data,
             champion=against,

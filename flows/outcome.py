@@ -33,11 +33,11 @@ def as_markdown(outcome: Outcome) -> str:
     """The outcome as a Markdown page: verdict, stage, family tree."""
     rules = "\n".join(
         f"| {rule.rule} | {rule.metric} | {figure(rule.value)} | {figure(rule.limit)} | "
-        f"{'pass' if rule.passed else '**refused**'} |"
+        f"{'**refused**' if rule.outcome == 'refused' else rule.outcome} | {rule.note.replace('|', '/')} |"
         for rule in outcome.verdict.rules
     )
     table = (
-        f"| rule | metric | value | limit | |\n| --- | --- | --- | --- | --- |\n{rules}"
+        f"| rule | metric | value | limit | | |\n| --- | --- | --- | --- | --- | --- |\n{rules}"
         if rules
         else "No rules were asked for."
     )

@@ -11,7 +11,7 @@ from model_registry.versions import Version, get
 
 
 class RuleOutcome(BaseModel):
-    """One line of a verdict."""
+    """One line of a verdict; see `tasks.methods.metrics.gate.Rule`, which it keeps."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -20,6 +20,13 @@ class RuleOutcome(BaseModel):
     value: float | None
     limit: float
     passed: bool
+    note: str = ""
+    judged: bool = True
+
+    @property
+    def outcome(self) -> str:
+        """pass, refused, or not judged: the verdict does not rest on a rule that could not be applied."""
+        return ("pass" if self.passed else "refused") if self.judged else "not judged"
 
 
 class Verdict(BaseModel):

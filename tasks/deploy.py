@@ -94,7 +94,7 @@ def release(job: Job, key: str, candidate: ModelRef, data: DataRef, verdict: Ver
 
 def _judged_beside(job: Job, verdict: Verdict) -> int | Literal["any"] | None:
     """Number of the version that must stand in production still; a gate without a champion holds beside any."""
-    if job.recipe.evaluate.gate.champion is None:
+    if not job.recipe.evaluate.gate.relative:
         return "any"
     return int(verdict.champion.rpartition("/")[2]) if verdict.champion else None
 
