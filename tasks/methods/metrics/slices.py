@@ -10,6 +10,7 @@ from tasks.methods.metrics.confusion import per_class
 from tasks.methods.metrics.gate import Rule, not_judged
 
 RULE = "slice"
+MOST_SMALL = 10  # slices too small to judge that get a line each
 
 
 def class_floors(
@@ -28,11 +29,14 @@ def class_floors(
         One line a floor and class, such as `recall[malignant]`.
     """
     scores = per_class(probabilities, y)
-    return [
-        _line(f"{metric}[{name}]", getattr(score, metric), floor, score.support, min_rows)
-        for metric, floor in floors.items()
-        for name, score in zip(classes, scores, strict=True)
-    ]
+    return _lines(
+        {
+            metric: {name: (getattr(score, metric), score.support) for name, score in zip(classes, scores, strict=True)}
+            for metric in floors
+        },
+        floors,
+        min_rows,
+    )
 
 
 def group_floors(
@@ -51,11 +55,39 @@ def group_floors(
     Returns:
         One line a floor and group, such as `accuracy[sex=f]`.
     """
-    return [
-        _line(f"{metric}[{name}]", metrics.get(metric)(probabilities[rows], y[rows]), floor, int(rows.sum()), min_rows)
-        for metric, floor in floors.items()
-        for name, rows in groups.items()
-    ]
+    return _lines(
+        {
+            metric: {
+                name: (metrics.get(metric)(probabilities[rows], y[rows]), int(rows.sum())) for name, rows in groups.items()
+            }
+            for metric in floors
+        },
+        floors,
+        min_rows,
+    )
+
+
+def _lines(found: Mapping[str, Mapping[str, tuple[float, int]]], floors: Mapping[str, float], min_rows: int) -> list[Rule]:
+    """The lines of every floor.
+
+    Args:
+        found: Metric to slice's name to value and rows.
+        floors: Smallest value that passes, by metric.
+        min_rows: A slice with fewer rows is not judged; where there are many such, one line tells of all.
+    """
+    rules = []
+    for metric, floor in floors.items():
+        small = [name for name, (_, rows) in found[metric].items() if rows < min_rows]
+        untold = set(small) if len(small) > MOST_SMALL else set()
+        rules += [
+            _line(f"{metric}[{name}]", value, floor, rows, min_rows)
+            for name, (value, rows) in found[metric].items()
+            if name not in untold
+        ]
+        if untold:
+            first = f"{', '.join(small[:3])}, ..."
+            rules.append(not_judged(RULE, f"{metric}[{len(small)} slices]", floor, f"fewer than min_rows {min_rows}: {first}"))
+    return rules
 
 
 def _line(metric: str, value: float, floor: float, rows: int, min_rows: int) -> Rule:

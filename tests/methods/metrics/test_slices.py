@@ -39,3 +39,11 @@ def test_group_floors_do_not_judge_a_metric_that_is_undefined_on_a_group():
     probabilities, y = np.eye(2)[[0, 0, 1, 1]], np.array([0, 0, 0, 1])
     (rule,) = group_floors(probabilities, y, {"x": np.array([True, True, False, False])}, {"auroc": 0.5}, min_rows=1)
     assert (rule.judged, rule.passed, rule.note) == (False, True, "undefined on its 2 rows")
+
+
+def test_many_small_slices_are_told_in_one_line():
+    y = np.array([*range(12), *[12] * 5])
+    names = [f"c{each}" for each in range(13)]
+    rules = class_floors(np.eye(13)[y], y, names, {"recall": 0.9}, min_rows=5)
+    assert [(rule.metric, rule.judged) for rule in rules] == [("recall[c12]", True), ("recall[12 slices]", False)]
+    assert rules[1].note == "fewer than min_rows 5: c0, c1, c2, ..."
