@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from filelock import FileLock
 
-from model_registry import artifacts, ledger, marks
+from model_registry import artifacts, ledger, marks, restoring
 from model_registry.errors import BequestError, GateRefused, InputError
 from model_registry.store import client, ensure, plain_errors
 from model_registry.versions import Version, at, find, get, search
@@ -79,26 +79,27 @@ def promote(
         return _move(candidate, to, reason=reason, verdict=verdict)
 
 
-def rollback(name: str, *, reason: str = "") -> Version:
-    """Puts the version back into production that stood there before the present one.
+def rollback(name: str, *, to: str | None = None, reason: str = "") -> Version:
+    """Puts a version back into production that stood there before. It stays where it is the present one.
+
+    Args:
+        name: The registered model's name.
+        to: Its number, or an ISO date or time at which it stood there; None: the one before the present one.
+        reason: Why, for the ledger.
 
     Raises:
-        InputError: Nothing stands in production, or nothing stood there before it.
-        IntegrityError: The former version's files were changed; production stays as it is.
+        InputError: No such version stood there; the message says which did.
+        IntegrityError: Its files were changed; production stays as it is.
     """
     with _one_at_a_time(name):
         _reconcile(name)
         present = champion(name)
-        if present is None:
-            raise InputError(
-                f"{name}: nothing stands in production, so there is nothing to roll back. `bequest status` shows all."
-            )
-        former = ledger.former(ledger.read(name), present.version)
-        if former is None:
-            raise InputError(f"{present.label} is the first version in production; there is no former one to go back to.")
-        target = get(name, former)
+        number = None if present is None else present.version
+        target = get(name, restoring.target(name, ledger.read(name), number, to))
         artifacts.fetch(target)
-        return _move(target, "production", move="rollback", reason=reason or f"rollback from {present.label}")
+        came_from = "" if present is None else f" from {present.label}"
+        asked = "" if to is None else f", to {to}"
+        return _move(target, "production", move="rollback", reason=reason or f"rollback{came_from}{asked}")
 
 
 def reconcile(name: str) -> list[str]:
