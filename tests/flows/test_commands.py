@@ -80,6 +80,7 @@ def test_promote_ends_with_3_when_the_gate_refused(registry: None, bequest: Call
         ("lineage", "nobody"),
         ("promote", "digits", "99", "--to", "staging"),
         ("rollback", "digits"),
+        ("rollback", "digits", "--to", "last week"),
         ("status", "nobody"),
         ("run", "absent.yaml"),
         ("serve", "digits@production"),
@@ -114,6 +115,12 @@ def test_status_tells_what_was_moved_by_hand(registry: None, bequest: Callable[.
     result = bequest("status")
     assert "digits/3 was put into production by other means" in result.stderr
     assert "gate: refused" in result.stderr
+    for _ in range(2):  # as long as it stands there, not once
+        (told,) = json.loads(bequest("status", "digits", "--json").stdout)["notes"]
+        assert told.startswith("digits/3 was put into production by hand, and the gate refused it: it is not served.")
+    assert bequest("promote", "digits", "3", "--to", "production").exit_code == 3
+    assert bequest("promote", "digits", "3", "--to", "production", "--force", "--reason", "hot fix").exit_code == 0
+    assert json.loads(bequest("status", "--json").stdout)["notes"] == []
 
 
 def test_status_says_how_to_begin_when_the_registry_is_empty(workspace: Path, bequest: Callable[..., Result]):
