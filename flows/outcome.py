@@ -25,6 +25,7 @@ class Outcome(BaseModel):
     verdict: Verdict
     deployment: Deployment
     production: str | None
+    awaits_approval: bool = False
     tree: str
     run_id: str
 

@@ -77,6 +77,14 @@ class Deploy(Section):
     to: Literal["none", "staging", "production"] = Field(
         "staging", description="Furthest stage this recipe may move a version to."
     )
+    approval: bool = Field(
+        False,
+        description="A version on its way to production waits in staging for a person: a scheduled run pauses in Prefect's UI, "
+        "others end and name the command that approves.",
+    )
+    approval_timeout_s: int = Field(
+        3600, ge=1, description="Seconds that a scheduled run waits; after them the version stays in staging."
+    )
     max_disagreement: Fraction = Field(
         0.02, description="Largest fraction of rows where the bundle's label may differ from the Keras model's."
     )

@@ -148,7 +148,8 @@ def _deploy(recipe: Recipe) -> str:
     to, compress = recipe.deploy.to, recipe.compress
     clusters = f", with {compress.cluster.clusters} values a kernel" if compress.cluster else ""
     how = "bundle as the budget's search finds it" if compress.budget.limits else f"{compress.quantize.mode} bundle{clusters}"
-    return "nowhere" if to == "none" else f"as a verified {how}, to {to} at most"
+    person = ", once a person approves" if recipe.deploy.approval and to == "production" else ""
+    return "nowhere" if to == "none" else f"as a verified {how}, to {to} at most{person}"
 
 
 def _feedback(recipe: Recipe) -> str:
