@@ -58,18 +58,16 @@ def ask(recipe: Recipe, outcome: Outcome, *, poll_s: int = 10) -> Outcome:
     Raises:
         BequestError: It was approved, but production moved meanwhile.
     """
-    form = Approval.with_initial_data(description=as_markdown(outcome))
-    try:
-        answer = pause_flow_run(wait_for_input=form, timeout=recipe.deploy.approval_timeout_s, poll_interval=poll_s)
-    except FlowPauseTimeout:
-        with get_client(sync_client=True) as client:  # else the server takes the end of a paused run for a failure
-            client.set_flow_run_state(flow_run.id, Running(), force=True)
+    answer = _answer(recipe, outcome, poll_s)
+    version = versions.resolve(outcome.version)
+    if version.stage != "Staging":  # by a command, or in another run that asked the same
+        return _after(outcome, f"{version.label} was moved to {version.stage} while this run waited")
+    if answer is None:
         return outcome
     word = "approved" if answer.approve else "declined"
     said = f"{word} by {answer.by}{f': {answer.reason}' if answer.reason else ''}"
-    version = versions.resolve(outcome.version)
     if answer.approve:
-        moved = stages.promote(
+        stages.promote(
             version.name,
             version.version,
             "production",
@@ -78,13 +76,30 @@ def ask(recipe: Recipe, outcome: Outcome, *, poll_s: int = 10) -> Outcome:
             expected=judged_beside(recipe, outcome.verdict),
         )
     else:
-        moved = stages.promote(version.name, version.version, "archived", reason=said)
-    reigning = stages.champion(version.name)
+        stages.promote(version.name, version.version, "archived", reason=said)
+    return _after(outcome, f"{version.label} was {said}")
+
+
+def _answer(recipe: Recipe, outcome: Outcome, poll_s: int) -> Approval | None:
+    """What a person said in Prefect's UI; None where nobody did in time."""
+    form = Approval.with_initial_data(description=as_markdown(outcome))
+    try:
+        answer: Approval = pause_flow_run(wait_for_input=form, timeout=recipe.deploy.approval_timeout_s, poll_interval=poll_s)
+    except FlowPauseTimeout:
+        with get_client(sync_client=True) as client:  # else the server takes the end of a paused run for a failure
+            client.set_flow_run_state(flow_run.id, Running(), force=True)
+        return None
+    return answer
+
+
+def _after(outcome: Outcome, note: str) -> Outcome:
+    """The outcome once nothing is awaited any more."""
+    reigning = stages.champion(outcome.name)
     return outcome.model_copy(
         update={
             "awaits_approval": False,
-            "notes": [*(note for note in outcome.notes if note != how(outcome)), f"{outcome.version} was {said}"],
-            "deployment": outcome.deployment.model_copy(update={"stage": moved.stage}),
+            "notes": [*(each for each in outcome.notes if each != how(outcome)), note],
+            "deployment": outcome.deployment.model_copy(update={"stage": versions.resolve(outcome.version).stage}),
             "production": reigning.label if reigning else None,
         }
     )

@@ -104,6 +104,17 @@ def test_version_is_archived_and_not_asked_about_again_when_a_person_declines(wa
 
 
 @pytest.mark.slow
+def test_an_answer_counts_for_nothing_when_somebody_decided_elsewhere_meanwhile(waiting):
+    path, outcome = waiting(0.35)
+    number = int(outcome.version.rpartition("/")[2])
+    stages.promote("asked", number, "production", reason="by a command")
+    after, _ = asked(path, outcome, {"approve": False, "by": "Grace"})
+    assert (after.production, after.deployment.stage) == (outcome.version, "Production")
+    assert after.notes[-1] == f"{outcome.version} was moved to Production while this run waited"
+    assert ledger.read("asked")[-1].reason == "by a command"
+
+
+@pytest.mark.slow
 def test_version_stays_in_staging_when_nobody_decides_in_time(waiting):
     path, outcome = waiting(0.4, approval_timeout_s=2)
     after, state = asked(path, outcome, None)
