@@ -12,6 +12,7 @@ from model_registry.reference import DataRef, ModelRef
 from model_registry.versions import Version
 from tasks.data.dataset import DataSet
 from tasks.data.digest import source_digest
+from tasks.gate_inputs import check_gate
 from tasks.preprocess import preprocess
 from tasks.ranking import Ranking
 from tasks.select import select
@@ -65,6 +66,7 @@ def prepared(loop: Loop, planned: Plan, candidates: list[Version]) -> DataRef:
         held=held,
         unknown=unknown,
     )
+    check_gate(recipe, data)  # now, and not after hours of training
     return data
 
 

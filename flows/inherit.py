@@ -6,6 +6,7 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
+from flows import approval
 from flows.beginning import begin
 from flows.heirs import heirs_of, shared
 from flows.loop import Loop, refreshed
@@ -17,6 +18,7 @@ from model_registry.reference import DataRef, ModelRef
 from model_registry.versions import Version
 from tasks.compress import compress
 from tasks.convert import convert
+from tasks.data.digest import content_digest
 from tasks.deploy import Deployment, deploy
 from tasks.evaluate import evaluate
 from tasks.fuse import FUSED_BY, fuse
@@ -79,6 +81,8 @@ def inherit(recipe: str, trigger: dict[str, Any] | None = None, refresh: str | N
         known = {name: value for name, value in outcome.verdict.metrics.items() if value is not None}
         run.metrics({f"test_{name}": value for name, value in known.items()})
     create_markdown_artifact(as_markdown(outcome), key=f"{name.replace('.', '-').replace('_', '-')}-outcome", description=name)
+    if outcome.awaits_approval and approval.is_served():
+        return approval.ask(planned.recipe, outcome)
     return outcome
 
 
@@ -157,7 +161,13 @@ def _finish(
         verdict = loop.run(
             evaluate,
             {"evaluate": recipe.evaluate.model_dump(mode="json")},
-            [candidate.sha256, data.sha256, against.sha256 if against else "none", scratch.sha256 if scratch else "none"],
+            [
+                candidate.sha256,
+                data.sha256,
+                against.sha256 if against else "none",
+                scratch.sha256 if scratch else "none",
+                content_digest(Path(golden)) if (golden := recipe.evaluate.gate.golden) else "none",
+            ],
             candidate=candidate,
             data=data,
             champion=against,
@@ -181,7 +191,7 @@ def _finish(
             f"{version.label} stood in production before and was taken out, so it is not put back unasked: "
             f"`bequest promote {version.name} {version.version} --to production` does"
         )
-    return Outcome(
+    outcome = Outcome(
         name=recipe.name,
         version=version.label,
         gate="passed" if verdict.passed else "refused",
@@ -199,6 +209,9 @@ def _finish(
         tree=lineage.as_text(version),
         run_id=loop.job.run_id,
     )
+    if superseded or withdrawn or not approval.awaits(recipe, outcome):
+        return outcome
+    return outcome.model_copy(update={"awaits_approval": True, "notes": [*notes, approval.how(outcome)]})
 
 
 def _was_in_production(version: Version) -> bool:

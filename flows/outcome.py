@@ -25,6 +25,7 @@ class Outcome(BaseModel):
     verdict: Verdict
     deployment: Deployment
     production: str | None
+    awaits_approval: bool = False
     tree: str
     run_id: str
 
@@ -33,11 +34,11 @@ def as_markdown(outcome: Outcome) -> str:
     """The outcome as a Markdown page: verdict, stage, family tree."""
     rules = "\n".join(
         f"| {rule.rule} | {rule.metric} | {figure(rule.value)} | {figure(rule.limit)} | "
-        f"{'pass' if rule.passed else '**refused**'} |"
+        f"{'**refused**' if rule.outcome == 'refused' else rule.outcome} | {rule.note.replace('|', '/')} |"
         for rule in outcome.verdict.rules
     )
     table = (
-        f"| rule | metric | value | limit | |\n| --- | --- | --- | --- | --- |\n{rules}"
+        f"| rule | metric | value | limit | | |\n| --- | --- | --- | --- | --- | --- |\n{rules}"
         if rules
         else "No rules were asked for."
     )

@@ -189,7 +189,7 @@ def _remove(client: SyncPrefectClient, chosen: DeploymentResponse) -> bool:
     """
     for each in chosen.schedules:
         client.delete_deployment_schedule(chosen.id, each.id)
-    at_work = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
+    at_work = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.PAUSED, StateType.CANCELLING])
     runs = client.read_flow_runs(
         deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[chosen.id])),
         flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=at_work)),

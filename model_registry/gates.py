@@ -9,9 +9,11 @@ from model_registry.reference import ModelRef
 from model_registry.store import client, plain_errors
 from model_registry.versions import Version, get
 
+_MOST_RULES = 300  # MLflow's tags hold 100,000 characters, a line takes up to 200 of them
+
 
 class RuleOutcome(BaseModel):
-    """One line of a verdict."""
+    """One line of a verdict; see `tasks.methods.metrics.gate.Rule`, which it keeps."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -20,6 +22,13 @@ class RuleOutcome(BaseModel):
     value: float | None
     limit: float
     passed: bool
+    note: str = ""
+    judged: bool = True
+
+    @property
+    def outcome(self) -> str:
+        """pass, refused, or not judged: the verdict does not rest on a rule that could not be applied."""
+        return ("pass" if self.passed else "refused") if self.judged else "not judged"
 
 
 class Verdict(BaseModel):
@@ -54,7 +63,7 @@ def record(verdict: Verdict) -> None:
     """
     candidate = verdict.candidate
     version = get(candidate.name, candidate.version)
-    slim = verdict.model_dump(mode="json", exclude={"intervals"})
+    slim = _fitting(verdict).model_dump(mode="json", exclude={"intervals"})
     accuracy = verdict.metrics.get("accuracy")
     tags = [
         ("gate", ""),
@@ -65,6 +74,17 @@ def record(verdict: Verdict) -> None:
     with plain_errors(f"recording the verdict on {version.label}"):
         for key, value in tags:
             client().set_model_version_tag(version.name, str(version.version), key, value)
+
+
+def _fitting(verdict: Verdict) -> Verdict:
+    """The verdict with as many lines as a tag holds, those that refused before all others."""
+    if len(verdict.rules) <= _MOST_RULES:
+        return verdict
+    kept = sorted(verdict.rules, key=lambda rule: rule.passed)[:_MOST_RULES]
+    left_out = len(verdict.rules) - _MOST_RULES
+    note = f"left out here; verdict.json of run {verdict.run_id} has them"
+    rest = RuleOutcome(rule="others", metric=f"{left_out} lines", value=None, limit=0.0, passed=True, note=note, judged=False)
+    return verdict.model_copy(update={"rules": [*kept, rest]})
 
 
 def read(version: Version) -> Verdict | None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from filelock import FileLock
 
-from model_registry import artifacts, ledger, marks
+from model_registry import artifacts, clearance, ledger, marks, restoring
 from model_registry.errors import BequestError, GateRefused, InputError
 from model_registry.store import client, ensure, plain_errors
 from model_registry.versions import Version, at, find, get, search
@@ -44,7 +44,8 @@ def promote(
     """Moves a version to a stage; the version that stood in production before is archived with a pointer.
 
     The alias moves in a single call, so there is never a moment with two versions in production, or none. A version
-    that is in that stage already stays there, and the ledger as it is.
+    that is in that stage already stays there, and the ledger as it is; unless it was put into production by hand without
+    clearance, which the promotion then gives it.
 
     Args:
         name: The registered model's name.
@@ -76,29 +77,42 @@ def promote(
                 f"(`bequest rollback {name}`); then promote it to staging."
             )
         _check(candidate, to, force=force, reason=reason)
+        if to == "production" and clearance.fault(candidate):
+            entry = ledger.Entry(version=version, came_from="Production", to="Production", reason=reason, verdict=verdict or {})
+            ledger.add(name, entry)
+            return candidate
         return _move(candidate, to, reason=reason, verdict=verdict)
 
 
-def rollback(name: str, *, reason: str = "") -> Version:
-    """Puts the version back into production that stood there before the present one.
+def rollback(name: str, *, to: str | None = None, reason: str = "") -> Version:
+    """Puts a version back into production that stood there before. It stays where it is the present one.
+
+    Args:
+        name: The registered model's name.
+        to: Its number, or an ISO date or time at which it stood there; None: the one before the present one.
+        reason: Why, for the ledger.
 
     Raises:
-        InputError: Nothing stands in production, or nothing stood there before it.
-        IntegrityError: The former version's files were changed; production stays as it is.
+        InputError: No such version stood there; the message says which did.
+        IntegrityError: Its files were changed; production stays as it is.
+        GateRefused: It stood there by hand alone: the gate refused it or never judged it, and nobody answered for it.
     """
     with _one_at_a_time(name):
         _reconcile(name)
         present = champion(name)
-        if present is None:
-            raise InputError(
-                f"{name}: nothing stands in production, so there is nothing to roll back. `bequest status` shows all."
-            )
-        former = ledger.former(ledger.read(name), present.version)
-        if former is None:
-            raise InputError(f"{present.label} is the first version in production; there is no former one to go back to.")
-        target = get(name, former)
+        number = None if present is None else present.version
+        entries = ledger.read(name)
+        target = get(name, restoring.target(name, entries, number, to))
         artifacts.fetch(target)
-        return _move(target, "production", move="rollback", reason=reason or f"rollback from {present.label}")
+        if not clearance.cleared(target, entries):
+            raise GateRefused(
+                f"{target.label} stood in production by hand alone, without the gate's word: it is not put back unasked. "
+                f'`bequest promote {name} {target.version} --to production --force --reason "..."` does, and keeps the reason; '
+                f"`bequest rollback {name} --to VERSION` goes to another one."
+            )
+        came_from = "" if present is None else f" from {present.label}"
+        asked = "" if to is None else f", to {to}"
+        return _move(target, "production", move="rollback", reason=reason or f"rollback{came_from}{asked}")
 
 
 def reconcile(name: str) -> list[str]:

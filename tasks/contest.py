@@ -18,7 +18,7 @@ from tasks.data.raw import as_columns
 from tasks.data.rowhash import label_hash
 from tasks.derive import BUNDLE, opened
 from tasks.methods import metrics as measures
-from tasks.recipe.schema import Champion
+from tasks.recipe.evaluate_schema import Champion
 from tasks.stage import Job
 
 INCOMPARABLE = "champion_comparable"  # the gate's line where the champion could not be asked

@@ -1,6 +1,6 @@
 """Stage 7, deploy: the bundle is checked row for row against the Keras model, then the version's stage moves."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -14,6 +14,7 @@ from tasks.bundle import Bundle
 from tasks.data.dataset import DataSet
 from tasks.data.raw import as_columns
 from tasks.derive import BUNDLE, KERAS_FILE, opened
+from tasks.recipe.schema import Recipe
 from tasks.stage import Job, stage_task
 from tasks.tracking import stage_run
 
@@ -72,14 +73,10 @@ def release(job: Job, key: str, candidate: ModelRef, data: DataRef, verdict: Ver
             version = stages.promote(
                 version.name,
                 version.version,
-                config.to,
+                "staging" if config.approval else config.to,
                 reason=job.trigger.get("reason") or f"run {job.run_id}",
-                verdict={
-                    "passed": verdict.passed,
-                    "accuracy": verdict.metrics.get("accuracy"),
-                    "champion": verdict.champion,
-                },
-                expected=_judged_beside(job, verdict),
+                verdict=for_ledger(verdict),
+                expected=judged_beside(job.recipe, verdict),
             )
         run.tags({"bequest.stage_after": version.stage})
     progress.report("deploy", version.label, 1, 1, version.stage)
@@ -92,9 +89,14 @@ def release(job: Job, key: str, candidate: ModelRef, data: DataRef, verdict: Ver
     )
 
 
-def _judged_beside(job: Job, verdict: Verdict) -> int | Literal["any"] | None:
-    """Number of the version that must stand in production still; a gate without a champion holds beside any."""
-    if job.recipe.evaluate.gate.champion is None:
+def for_ledger(verdict: Verdict) -> dict[str, Any]:
+    """What the promotion ledger keeps of a verdict; the whole of it stands with the version."""
+    return {"passed": verdict.passed, "accuracy": verdict.metrics.get("accuracy"), "champion": verdict.champion}
+
+
+def judged_beside(recipe: Recipe, verdict: Verdict) -> int | Literal["any"] | None:
+    """Number of the version that must stand in production still; a gate that looks at none holds beside any."""
+    if not recipe.evaluate.gate.relative:
         return "any"
     return int(verdict.champion.rpartition("/")[2]) if verdict.champion else None
 

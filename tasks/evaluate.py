@@ -13,8 +13,11 @@ from tasks import progress
 from tasks.bundle import Bundle
 from tasks.contest import Contest, against
 from tasks.data.dataset import DataSet, Split
+from tasks.data.golden import read_golden
 from tasks.data.raw import as_columns
 from tasks.derive import BUNDLE, KERAS_FILE, opened
+from tasks.gate_alone import robustness_rules, slice_rules
+from tasks.gate_beside import rules_beside
 from tasks.methods import metrics as measures
 from tasks.methods import plots
 from tasks.methods.litert import latency_ms
@@ -52,12 +55,18 @@ def judge_candidate(
             probabilities, test.y, config.bootstrap_samples, config.confidence, seed=job.recipe.seed
         )
         values = found | _costs(version, folder, test)
-        rules = measures.judge(values, config.gate.floors, config.gate.ceilings)
-        contest = Contest()
-        if champion is not None and config.gate.champion is not None:
-            contest = against(job, config.gate.champion, champion, rows, test, probabilities)
+        gate, contest = config.gate, Contest()
+        rules = measures.judge(values, gate.floors, gate.ceilings)
+        rules += slice_rules(gate.slices, rows, test, probabilities)
+        rules += robustness_rules(gate.robustness, rows, test, served, job.recipe.seed)
+        if champion is not None and gate.champion is not None:
+            contest = against(job, gate.champion, champion, rows, test, probabilities)
             rules += contest.rules
-        run.inherits(version, *([contest.champion] if contest.champion else []))
+        golden = read_golden(gate.golden, rows.card, rows.preprocessing) if gate.golden is not None else None
+        beside, reigning = rules_beside(gate, folder / BUNDLE, champion, golden)
+        rules += beside
+        reigning = contest.champion or reigning
+        run.inherits(version, *([reigning] if reigning else []))
         if contest.note:
             run.tags({"bequest.outcome": contest.note})
         verdict = Verdict(
@@ -66,7 +75,7 @@ def judge_candidate(
             rules=[RuleOutcome(**asdict(rule) | {"value": finite(rule.value)}) for rule in rules],
             metrics={name: finite(value) for name, value in values.items()},
             intervals={name: (finite(low), finite(high)) for name, (low, high) in intervals.items()},
-            champion=contest.champion.label if contest.champion else None,
+            champion=reigning.label if reigning else None,
             champion_metrics={name: finite(value) for name, value in contest.metrics.items()},
             champion_rows=contest.rows,
             control_metrics=_control(control, test),

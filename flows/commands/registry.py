@@ -77,13 +77,21 @@ def promote(
 @user_errors
 def rollback(
     name: Annotated[str, typer.Argument(help="A registered model.")],
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VERSION|DATE",
+            help="One that stood there before; or when it did, as an ISO date or time (UTC unless it names a zone; a date "
+            "alone is its first moment). Else the one before the present one.",
+        ),
+    ] = None,
     reason: Annotated[str, typer.Option(help="Why, kept in the promotion ledger.")] = "",
     json: Annotated[bool, typer.Option("--json", help="Print the version as JSON.")] = False,
 ) -> None:
-    """Put the version back into production that stood there before the present one."""
+    """Put a version back into production that stood there before."""
     from model_registry import stages
 
-    moved = stages.rollback(name, reason=reason)
+    moved = stages.rollback(name, to=to, reason=reason)
     _tell(moved.label, moved.stage, json)
 
 

@@ -15,6 +15,8 @@ from flows.console import err, out, print_json, print_table, user_errors
 if TYPE_CHECKING:
     from flows.outcome import Outcome
 
+_MARKS = {"pass": "green", "refused": "red", "not judged": "yellow"}
+
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
@@ -86,10 +88,11 @@ def summarise(outcome: "Outcome") -> None:
     verdict = outcome.verdict
     against = f" beside {escape(verdict.champion)}" if verdict.champion else ""
     out.print(f"[bold]Gate[/]       [{colour}]{outcome.gate}[/] on {verdict.rows} test rows{against}")
-    table = Table("rule", "metric", "value", "limit", "", box=None, pad_edge=False)
+    table = Table("rule", "metric", "value", "limit", "", "", box=None, pad_edge=False)
     for rule in verdict.rules:
-        mark = "[green]pass[/]" if rule.passed else "[red]refused[/]"
-        table.add_row(escape(rule.rule), escape(rule.metric), figure(rule.value), figure(rule.limit), mark)
+        figures = (figure(rule.value), figure(rule.limit))
+        mark = f"[{_MARKS[rule.outcome]}]{rule.outcome}[/]"
+        table.add_row(escape(rule.rule), escape(rule.metric), *figures, mark, f"[dim]{escape(rule.note)}[/]")
     if verdict.rules:
         print_table(table)
     out.print(_scores(outcome))

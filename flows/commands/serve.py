@@ -73,14 +73,16 @@ def serve(
 
 
 def find_bundle(model: str) -> tuple[Path, list[str]]:
-    """The bundle's folder, and what it answers as."""
+    """The bundle's folder, and what it answers as; a version that stands in production without clearance is refused."""
     path = Path(model).expanduser()
     if model.startswith((".", "/", "~")) or (path / "manifest.json").is_file():
         return path.absolute(), []
+    from model_registry import clearance
     from model_registry.artifacts import fetch
     from model_registry.versions import resolve
 
     version = resolve(model)
+    clearance.require(version)
     folder = fetch(version) / "bundle"
     if not folder.is_dir():
         raise InputError(

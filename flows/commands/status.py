@@ -27,11 +27,13 @@ def status(
     json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Show what stands in the registry: each model's stages, or every version of one model."""
-    from model_registry import stages, versions
+    from model_registry import clearance, stages, versions
 
     if name is not None and name not in versions.names():  # a model without a ready version has no address, but a name
         name = versions.resolve(name).name
-    notes = [note for each in ([name] if name else versions.names()) for note in stages.reconcile(each)]
+    shown = [name] if name else versions.names()
+    notes = [note for each in shown for note in stages.reconcile(each)]
+    notes += [told for each in shown if (champion := stages.champion(each)) and (told := clearance.fault(champion))]
     rows = _versions(name) if name else _models()
     if json:
         print_json({"models" if name is None else "versions": rows, "notes": notes})

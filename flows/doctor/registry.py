@@ -21,7 +21,8 @@ def registry(repair: bool) -> list[Check]:
 
     known = versions.search()
     ready = [version for version in known if version.ready]
-    return [*_unready(versions.unready()), *_files(ready), *_moved(sorted({version.name for version in known}), repair)]
+    names = sorted({version.name for version in known})
+    return [*_unready(versions.unready()), *_files(ready), *_moved(names, repair), *_clearance(names)]
 
 
 def _unready(found: "list[Version]") -> list[Check]:
@@ -98,3 +99,15 @@ def _moved(names: list[str], repair: bool) -> list[Check]:
         return [Check("stages", "ok", f"moved by hand, now in the ledger: {found}")]
     remedy = "Such moves are honoured. `bequest doctor --repair` notes them in the ledger; `bequest rollback` undoes them."
     return [Check("stages", "warn", f"put into production by hand: {found}", remedy)]
+
+
+def _clearance(names: list[str]) -> list[Check]:
+    """Whether what stands in production may serve."""
+    from model_registry import clearance, stages
+
+    standing = [champion for name in names if (champion := stages.champion(name)) is not None]
+    faults = [told for champion in standing if (told := clearance.fault(champion))]
+    if not faults:
+        return [Check("production", "ok", "nothing stands there against the gate's word")]
+    remedy = "What is meant to stand there needs a reason; `bequest serve` refuses it until then."
+    return [Check("production", "warn", " ".join(faults), remedy)]

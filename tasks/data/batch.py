@@ -78,7 +78,7 @@ def read_batch(
     name = str(path)
     if name.startswith(BUNDLED):
         raise InputError(f"{name}: expected a file or folder from production. Received: data that comes with scikit-learn.")
-    table = read_one(_request(name, dataset_card, preprocessing, target), Path())
+    table = read_one(request_of(name, dataset_card, preprocessing, target), Path())
     labels = _known_labels(table.labels, dataset_card.classes, name)
     seen = _seen(table, dataset_card, preprocessing)
     reasons, warnings, counts = _judged(seen, contract, dataset_card.target)
@@ -115,7 +115,7 @@ def read_batch(
     )
 
 
-def _request(name: str, card: DataCard, preprocessing: Mapping[str, Any], target: str | None) -> Request:
+def request_of(name: str, card: DataCard, preprocessing: Mapping[str, Any], target: str | None) -> Request:
     """What is asked of the reader: the features of the card, pictures as they were read for training."""
     if card.modality == "tabular":
         labels: Literal["required", "optional"] = "optional" if target is None else "required"

@@ -115,12 +115,12 @@ def latency_ms(flatbuffer: bytes, x_row: np.ndarray, runs: int = 200) -> float:
     return float(np.quantile(times, 0.25)) / 1e6
 
 
-def minima_ms(flatbuffers: Sequence[bytes], x_row: np.ndarray, turns: int = 200) -> list[float]:
+def minima_ms(flatbuffers: Sequence[bytes], x_row: np.ndarray | Sequence[np.ndarray], turns: int = 200) -> list[float]:
     """Shortest time of one row through each of several models on one thread; they take turns, so that all meet one machine.
 
     Args:
-        flatbuffers: LiteRT models of the same input.
-        x_row: float32 [1, *input_shape].
+        flatbuffers: LiteRT models.
+        x_row: float32 [1, *input_shape], where they take the same input; else one for each.
         turns: Timed invocations of each, after a tenth as many to warm up.
 
     Returns:
@@ -129,11 +129,12 @@ def minima_ms(flatbuffers: Sequence[bytes], x_row: np.ndarray, turns: int = 200)
     if turns < 1:
         raise ValueError(f"Invalid `turns`. Expected at least 1. Received: turns={turns}.")
     runners = [LiteRunner(flatbuffer) for flatbuffer in flatbuffers]
+    rows = [x_row] * len(runners) if isinstance(x_row, np.ndarray) else x_row
     times = np.empty((turns, len(runners)))
     for turn in range(-max(1, turns // 10), turns):
-        for index, runner in enumerate(runners):
+        for index, (runner, row) in enumerate(zip(runners, rows, strict=True)):
             start = time.perf_counter_ns()
-            runner.run(x_row)
+            runner.run(row)
             times[max(turn, 0), index] = time.perf_counter_ns() - start
     found: list[float] = (times.min(axis=0) / 1e6).tolist()
     return found

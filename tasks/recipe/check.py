@@ -88,8 +88,9 @@ def _step(place: _Place, part: int | str) -> _Place:
     bare, _ = unwrap(containers[0] if containers else place.annotation)
     items = get_args(bare)
     if get_origin(bare) is dict:
-        # A key at fault is told from its value by a further `[key]`, which wants the mapping's own type.
-        return _Place(path, bare)
+        # A key at fault is told from its value by a further `[key]`, which wants the mapping's own type; the inner one's,
+        # where mappings are nested: the keys of an outer one are the user's own names, which are never at fault.
+        return _Place(path, items[1] if get_origin(unwrap(items[1])[0]) is dict else bare)
     return _Place(path, items[part] if get_origin(bare) is tuple and isinstance(part, int) and part < len(items) else items[0])
 
 

@@ -14,8 +14,16 @@ from tasks.recipe.shorthand import spelled_out
 OWN: frozenset[KeyPath] = frozenset({("description",), ("inherit",), ("deploy",)})
 """Never handed down: what is said about a recipe, whom it inherits from, and how far its versions may be moved."""
 
-OF_THE_SOURCE: frozenset[KeyPath] = frozenset({("data", "rows"), ("data", "classes"), ("data", "append")})
-"""Handed down together with `data.source` only: which rows of *that* source are used means nothing for another one."""
+OF_THE_SOURCE: frozenset[KeyPath] = frozenset(
+    {
+        ("data", "rows"),
+        ("data", "classes"),
+        ("data", "append"),
+        ("evaluate", "gate", "slices", "by"),
+        ("evaluate", "gate", "golden"),
+    }
+)
+"""Handed down together with `data.source` only: rows and columns of *that* source mean nothing for another one."""
 
 OF_THE_OBJECTIVES: frozenset[KeyPath] = frozenset({("transfer", "strength")})
 """Handed down together with `transfer.objectives` only: what one objective is weighed with means nothing for another one."""

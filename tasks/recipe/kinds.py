@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from tasks.methods.metrics import METRIC_NAMES
+from tasks.methods.metrics import METRIC_NAMES, direction
 from tasks.methods.registry import Methods
 
 BUNDLED = ("bundled:breast_cancer", "bundled:digits", "bundled:iris", "bundled:wine")
@@ -56,6 +56,11 @@ def one_of(methods: Methods[Any]) -> OneOf:
 def metric_names() -> list[str]:
     """Metrics a gate may limit: of the predictions, and of what serving them costs."""
     return sorted(METRIC_NAMES | COST_METRICS)
+
+
+def floor_names() -> list[str]:
+    """Metrics of the predictions that a floor has a meaning for: those of which more is better."""
+    return sorted(name for name in METRIC_NAMES if direction(name) == "maximize")
 
 
 def _address(uri: str) -> str:

@@ -15,6 +15,7 @@ FILE_KEYS: tuple[tuple[str, ...], ...] = (
     ("data", "source"),
     ("data", "append"),
     ("preprocess", "contract", "path"),
+    ("evaluate", "gate", "golden"),
 )
 
 

@@ -12,9 +12,10 @@ from tasks.methods.distillation.objectives import objectives
 from tasks.methods.drift import detectors_for
 from tasks.recipe.compress_schema import Compress
 from tasks.recipe.data_schema import Data, Preprocess
+from tasks.recipe.evaluate_schema import Evaluate
 from tasks.recipe.fuse_schema import Fuse, as_fuse
 from tasks.recipe.inherit_schema import Inherit, as_inherit
-from tasks.recipe.kinds import Ancestor, Count, Fraction, Metric, OneOf, one_of
+from tasks.recipe.kinds import Ancestor, Count, Fraction, OneOf, one_of
 from tasks.recipe.section import Section
 from tasks.recipe.transfer_schema import Transfer
 
@@ -70,50 +71,19 @@ class Train(Section):
     distil: Distil | None = Field(None, description="Versions that teach; null: none.")
 
 
-class Champion(Section):
-    """How a challenger is compared with the production version, on the same rows."""
-
-    test: Literal["paired_bootstrap", "mcnemar"] = Field(
-        "paired_bootstrap", description="Paired test; mcnemar goes with rule superior alone."
-    )
-    rule: Literal["non_inferior", "superior"] = Field("non_inferior", description="What the challenger must show.")
-    margin: Fraction = Field(0.02, description="With non_inferior: largest loss of accuracy that still counts as equal.")
-    alpha: float = Field(0.05, gt=0, lt=0.5, description="Significance level of the test.")
-
-    @model_validator(mode="after")
-    def _possible(self) -> "Champion":
-        if self.test == "mcnemar" and self.rule == "non_inferior":
-            raise ValueError(
-                "expected test paired_bootstrap with rule non_inferior; McNemar's test has no margin. Received: mcnemar"
-            )
-        return self
-
-
-class Gate(Section):
-    """What a version must reach to be promoted."""
-
-    floors: dict[Metric, float] = Field(default_factory=dict, description="Smallest value of a metric, e.g. accuracy: 0.9.")
-    ceilings: dict[Metric, float] = Field(
-        default_factory=dict, description="Largest value of a metric, e.g. size_bytes: 100000."
-    )
-    champion: Champion | None = Field(
-        default_factory=Champion, description="Comparison with the production version; null: none."
-    )
-
-
-class Evaluate(Section):
-    """The test split is read once, here."""
-
-    bootstrap_samples: int = Field(1000, ge=100, description="Resamples for the intervals.")
-    confidence: float = Field(0.95, gt=0.5, lt=1, description="Coverage of the intervals.")
-    gate: Gate = Field(default_factory=Gate, description="What a version must reach to be promoted.")
-
-
 class Deploy(Section):
     """Where a version that passed the gate goes."""
 
     to: Literal["none", "staging", "production"] = Field(
         "staging", description="Furthest stage this recipe may move a version to."
+    )
+    approval: bool = Field(
+        False,
+        description="A version on its way to production waits in staging for a person: a scheduled run pauses in Prefect's UI, "
+        "others end and name the command that approves.",
+    )
+    approval_timeout_s: int = Field(
+        3600, ge=1, description="Seconds that a scheduled run waits; after them the version stays in staging."
     )
     max_disagreement: Fraction = Field(
         0.02, description="Largest fraction of rows where the bundle's label may differ from the Keras model's."

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.recipe.evaluate_schema import Gate
 from tasks.recipe.fuse_schema import Fuse
 from tasks.recipe.inherit_schema import Inherit
 from tasks.recipe.load import LoadedRecipe
-from tasks.recipe.schema import Gate, Recipe
+from tasks.recipe.schema import Recipe
 from tasks.recipe.shorthand import spelled_out
 
 
@@ -132,6 +133,14 @@ def _evaluate(gate: Gate) -> str:
     if gate.champion is not None:
         margin = f" by a margin of {gate.champion.margin:g}" if gate.champion.rule == "non_inferior" else ""
         limits.append(f"{gate.champion.rule.replace('_', '-')} to the production version{margin}")
+    slices = gate.slices
+    limits += [f"{metric} >= {value:g} in every class" for metric, value in slices.by_class.items()]
+    limits += [f"{m} >= {v:g} in every group of {column}" for column, floors in slices.by.items() for m, v in floors.items()]
+    limits += [f"{cost} at most {value:g} times the production version's" for cost, value in gate.ratios.limits.items()]
+    if gate.robustness is not None:
+        limits.append(f"noise of {gate.robustness.noise:g} costs at most {gate.robustness.max_drop:g} accuracy")
+    if gate.golden is not None:
+        limits.append(f"no row of {gate.golden} is lost that the production version gets right")
     return f"promoted only if {' and '.join(limits)}" if limits else "no limits: every version may be promoted"
 
 
@@ -139,7 +148,8 @@ def _deploy(recipe: Recipe) -> str:
     to, compress = recipe.deploy.to, recipe.compress
     clusters = f", with {compress.cluster.clusters} values a kernel" if compress.cluster else ""
     how = "bundle as the budget's search finds it" if compress.budget.limits else f"{compress.quantize.mode} bundle{clusters}"
-    return "nowhere" if to == "none" else f"as a verified {how}, to {to} at most"
+    person = ", once a person approves" if recipe.deploy.approval and to == "production" else ""
+    return "nowhere" if to == "none" else f"as a verified {how}, to {to} at most{person}"
 
 
 def _feedback(recipe: Recipe) -> str:

@@ -16,7 +16,7 @@ from flows import progress_bar
 from flows.cli import app
 from flows.commands.run import summarise
 from flows.feedback import Watched
-from flows.outcome import Outcome
+from flows.outcome import Outcome, as_markdown
 from model_registry import store, versions
 from model_registry.errors import BequestError
 from model_registry.gates import RuleOutcome, Verdict
@@ -80,6 +80,7 @@ def test_promote_ends_with_3_when_the_gate_refused(registry: None, bequest: Call
         ("lineage", "nobody"),
         ("promote", "digits", "99", "--to", "staging"),
         ("rollback", "digits"),
+        ("rollback", "digits", "--to", "last week"),
         ("status", "nobody"),
         ("run", "absent.yaml"),
         ("serve", "digits@production"),
@@ -125,6 +126,12 @@ def test_status_tells_what_was_moved_by_hand(registry: None, bequest: Callable[.
     result = bequest("status")
     assert "digits/3 was put into production by other means" in result.stderr
     assert "gate: refused" in result.stderr
+    for _ in range(2):  # as long as it stands there, not once
+        (told,) = json.loads(bequest("status", "digits", "--json").stdout)["notes"]
+        assert told.startswith("digits/3 was put into production by hand, and the gate refused it: it is not served.")
+    assert bequest("promote", "digits", "3", "--to", "production").exit_code == 3
+    assert bequest("promote", "digits", "3", "--to", "production", "--force", "--reason", "hot fix").exit_code == 0
+    assert json.loads(bequest("status", "--json").stdout)["notes"] == []
 
 
 def test_status_says_how_to_begin_when_the_registry_is_empty(workspace: Path, bequest: Callable[..., Result]):
@@ -255,6 +262,41 @@ def outcome(**changed: object) -> Outcome:
 def test_summarise_says(changed: dict[str, object], said: str, capsys: pytest.CaptureFixture[str]):
     summarise(outcome(**changed))
     assert said in capsys.readouterr().out
+
+
+def test_verdict_is_shown_line_by_line_with_what_was_not_judged_and_why(capsys: pytest.CaptureFixture[str]):
+    rules = [
+        RuleOutcome(rule="slice", metric="recall[x]", value=0.5, limit=0.8, passed=False, note="30 rows"),
+        RuleOutcome(rule="golden", metric="lost_rows", value=None, limit=0, passed=True, note="no [champion]|", judged=False),
+    ]
+    verdict = outcome().verdict.model_copy(update={"rules": rules, "passed": False})
+    found = outcome(verdict=verdict, gate="refused")
+    summarise(found)
+    shown = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "slice recall[x] 0.5 0.8 refused 30 rows" in shown
+    assert "golden lost_rows n/a 0 not judged no [champion]|" in shown
+    page = as_markdown(found)
+    assert "| slice | recall[x] | 0.5 | 0.8 | **refused** | 30 rows |" in page
+    assert "| golden | lost_rows | n/a | 0 | not judged | no [champion]/ |" in page
+
+
+@pytest.mark.parametrize(
+    ("deploy", "gate", "stage", "expected"),
+    [
+        ({"to": "production", "approval": True}, "passed", "Staging", True),
+        ({"to": "production", "approval": True}, "passed", "Production", False),
+        ({"to": "production", "approval": True}, "refused", "Staging", False),
+        ({"to": "staging", "approval": True}, "passed", "Staging", False),
+        ({"to": "production"}, "passed", "Staging", False),
+    ],
+)
+def test_approval_is_awaited_on_the_way_to_production_alone(deploy: dict[str, object], gate: str, stage: str, expected: bool):
+    from flows import approval
+    from tasks.recipe.schema import Recipe
+
+    recipe = Recipe.model_validate({"name": "x", "data": {"source": "bundled:iris"}, "deploy": deploy})
+    stands = outcome().deployment.model_copy(update={"stage": stage})
+    assert approval.awaits(recipe, outcome(gate=gate, deployment=stands)) is expected
 
 
 @pytest.fixture

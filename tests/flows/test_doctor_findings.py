@@ -267,7 +267,12 @@ def found(repair: bool = False) -> dict[str, Check]:
 
 def test_registry_is_well_when_versions_and_their_files_stand(version: Callable[[], Any]):
     version()
-    assert {name: check.state for name, check in found().items()} == {"versions": "ok", "version files": "ok", "stages": "ok"}
+    assert {name: check.state for name, check in found().items()} == {
+        "versions": "ok",
+        "version files": "ok",
+        "stages": "ok",
+        "production": "ok",
+    }
 
 
 def test_registry_names_versions_made_by_other_means(version: Callable[[], Any]):
@@ -305,3 +310,5 @@ def test_registry_notes_a_stage_moved_by_hand_in_the_ledger_when_repairing(versi
     assert found(repair=True)["stages"].state == "ok"
     assert [entry.move for entry in ledger.read("digits")] == ["found"]
     assert found()["stages"].found == "as the ledger has them"
+    assert found()["production"].state == "warn"
+    assert "digits/1 was put into production by hand, and the gate never judged it" in found()["production"].found

@@ -91,6 +91,27 @@ def told(**stated):
             {"evaluate": {"gate": {"floors": [0.9]}}},
             "r: evaluate.gate.floors: expected one of [* as keys, each with a number. *",
         ),
+        (
+            {"evaluate": {"gate": {"slices": {"by": {"sex": {"accuracy": 80}}}}}},
+            "r: evaluate.gate.slices.by.sex.accuracy: expected a number in [0, 1]. * Did you mean 0.8?",
+        ),
+        (
+            {"evaluate": {"gate": {"slices": {"by": {"sex": {"log_loss": 0.8}}}}}},
+            "r: evaluate.gate.slices.by.sex.log_loss: expected one of ['accuracy', * Received: 'log_loss'.",
+        ),
+        (
+            {"evaluate": {"gate": {"slices": {"by": {"sex": 0.8}}}}},
+            "r: evaluate.gate.slices.by.sex: expected one of ['accuracy', * as keys, each with a number in [0, 1]. *",
+        ),
+        (
+            {"evaluate": {"gate": {"slices": {"by_class": {"recal": 0.8}}}}},
+            "r: evaluate.gate.slices.by_class.recal: expected one of ['f1', * Did you mean 'recall'?",
+        ),
+        ({"evaluate": {"gate": {"ratios": {"latency": 0}}}}, "r: evaluate.gate.ratios.latency: expected a number > 0, *"),
+        (
+            {"evaluate": {"gate": {"robustness": {"noise": 10}}}},
+            "r: evaluate.gate.robustness.noise: * in (0, 1]. Received: 10.*",
+        ),
         ({"inherit": 3}, "r: inherit: expected the keys ['ancestors', * Received: 3."),
         (
             {"inherit": {"selector": ["knn", "knn"]}},

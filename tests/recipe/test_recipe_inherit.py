@@ -86,6 +86,14 @@ def test_merge_keeps_back_the_choice_of_rows_when_the_child_has_its_own_source()
     assert merged.stated["data"] == {"source": "/new/rows.csv", "target": "y"}
 
 
+def test_merge_keeps_back_what_a_gate_asks_of_columns_and_rows_when_the_child_has_its_own_source():
+    slices = {"by_class": {"recall": 0.8}, "by": {"sex": {"accuracy": 0.7}}, "min_rows": 9}
+    parent = {"data": {"source": "/old.csv"}, "evaluate": {"gate": {"slices": slices, "golden": "/golden.csv"}}}
+    assert merge({}, parent).stated["evaluate"] == parent["evaluate"]
+    merged = merge({"data": {"source": "/new.csv"}}, parent).stated["evaluate"]["gate"]
+    assert merged == {"slices": {"by_class": {"recall": 0.8}, "min_rows": 9}}
+
+
 def test_merge_replaces_lists_whole():
     merged = merge({"data": {"append": ["/data/b2.csv"], "classes": ["b", "c"]}}, PARENT)
     assert merged.stated["data"]["append"] == ["/data/b2.csv"]

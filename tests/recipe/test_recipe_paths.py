@@ -7,6 +7,7 @@ STATED = {
     "inherit": {"ancestors": "auto", "prepare": ["earlier.yaml"]},
     "data": {"source": "rows.csv", "append": ["more.csv", "/abs/batch.csv"]},
     "preprocess": {"contract": {"path": "suite.json"}},
+    "evaluate": {"gate": {"golden": "golden.csv"}},
 }
 
 
@@ -17,6 +18,7 @@ def test_anchored_makes_every_relative_path_absolute():
         "inherit": {"ancestors": "auto", "prepare": ["/home/ada/digits/earlier.yaml"]},
         "data": {"source": "/home/ada/digits/rows.csv", "append": ["/home/ada/digits/more.csv", "/abs/batch.csv"]},
         "preprocess": {"contract": {"path": "/home/ada/digits/suite.json"}},
+        "evaluate": {"gate": {"golden": "/home/ada/digits/golden.csv"}},
     }
     assert before == STATED
 
@@ -30,7 +32,13 @@ def test_absent_tells_each_file_that_does_not_stand(tmp_path):
     (tmp_path / "row.csv").touch()
     (tmp_path / "suite.json").touch()
     told = {mistake.path: mistake.message for mistake in absent(STATED, tmp_path)}
-    assert set(told) == {("inherit", "prepare", 0), ("data", "source"), ("data", "append", 0), ("data", "append", 1)}
+    assert set(told) == {
+        ("inherit", "prepare", 0),
+        ("data", "source"),
+        ("data", "append", 0),
+        ("data", "append", 1),
+        ("evaluate", "gate", "golden"),
+    }
     assert told["data", "source"] == (
         f"expected a file or folder. Received: 'rows.csv', looked for at {tmp_path / 'rows.csv'}. "
         f"Did you mean {str(tmp_path / 'row.csv')!r}?"

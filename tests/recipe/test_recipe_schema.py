@@ -6,9 +6,10 @@ from pydantic import ValidationError
 
 from tasks.recipe.compress_schema import Compress, OneMode, SearchedMode
 from tasks.recipe.data_schema import Data, Image
+from tasks.recipe.evaluate_schema import Gate
 from tasks.recipe.inherit_schema import Inherit
 from tasks.recipe.kinds import COST_METRICS, metric_names
-from tasks.recipe.schema import Gate, Recipe
+from tasks.recipe.schema import Recipe
 
 
 @pytest.mark.parametrize("uri", ["models:/digits@production", "models:/digits/3", "models:/a.b-c_d@staging"])
@@ -73,6 +74,20 @@ def test_gate_accepts_every_metric_name():
     limits = dict.fromkeys(metric_names(), 1.0)
     assert Gate(floors=limits, ceilings=limits).floors == limits
     assert set(metric_names()) >= COST_METRICS | {"accuracy", "log_loss"}
+
+
+@pytest.mark.parametrize(
+    ("gate", "relative"),
+    [
+        ({}, True),
+        ({"champion": None}, False),
+        ({"champion": None, "ratios": {"latency": 1.2}}, True),
+        ({"champion": None, "golden": "rows.csv"}, True),
+        ({"champion": None, "slices": {"by_class": {"recall": 0.8}}, "robustness": {}}, False),
+    ],
+)
+def test_gate_is_relative_where_a_rule_looks_at_the_version_in_production(gate, relative):
+    assert Gate.model_validate(gate).relative is relative
 
 
 @pytest.mark.parametrize(

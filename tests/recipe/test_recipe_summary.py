@@ -100,6 +100,17 @@ def test_summarize_says_how_networks_get_smaller(summary, compress, stage, said)
     assert plan[stage].startswith(said)
 
 
+def test_summarize_names_every_rule_of_the_gate(summary, tmp_path):
+    gate = """{champion: null, slices: {by_class: {recall: 0.8}, by: {a: {accuracy: 0.7}}}, ratios: {latency: 1.2},
+      robustness: {noise: 0.2, max_drop: 0.03}, golden: 'bundled:iris'}"""
+    told = dict(summary(f"name: x\ndata: {{source: bundled:iris}}\nevaluate:\n  gate: {gate}\n").plan)["evaluate"]
+    assert told == (
+        "promoted only if recall >= 0.8 in every class and accuracy >= 0.7 in every group of a and latency at most 1.2 times "
+        "the production version's and noise of 0.2 costs at most 0.03 accuracy and no row of bundled:iris is lost that the "
+        "production version gets right"
+    )
+
+
 def test_summarize_says_that_auto_hands_down_weights_alone(summary):
     told = {}
     for ancestors in ("auto", "models:/a@production"):

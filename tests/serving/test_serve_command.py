@@ -64,6 +64,7 @@ def registry(tmp_path_factory, table_bundle):
             if operation == "trained":
                 shutil.copytree(table_bundle, folder / "bundle")
             made = versions.register("health", folder, operation=operation, parents=[], run_id=run_id, stage_key=operation)
+        store.client().set_model_version_tag("health", str(made.version), "gate", "passed")
         store.client().set_registered_model_alias("health", "production", str(made.version))
         yield home
 
@@ -109,6 +110,26 @@ def test_serve_refuses_when_a_file_of_the_version_was_changed(registry, run):
         model.write_bytes(content)
     assert (result.exit_code, command) == (1, None)
     assert "bundle/model.tflite was changed" in result.output
+
+
+@pytest.mark.parametrize(("gate", "word"), [("refused", "the gate refused it"), ("", "the gate never judged it")])
+def test_serve_refuses_what_was_put_into_production_by_hand_until_somebody_answers_for_it(registry, run, gate, word):
+    from model_registry import ledger, stages, store
+
+    store.client().set_model_version_tag("health", "2", "gate", gate)
+    try:
+        for address in ("health@production", "health", "health/2"):
+            result, command = run(address)
+            assert (result.exit_code, command) == (3, None)
+            assert f"by hand, and {word}" in result.output
+            assert "bequest promote health 2 --to production --force --reason" in result.output
+        stages.promote("health", 2, "production", force=True, reason=f"seen by hand: {word}")
+        assert run("health@production")[1] is not None
+        assert ledger.read("health")[-1].reason == f"seen by hand: {word}"
+    finally:
+        for key in [each for each in store.client().get_registered_model("health").tags if each.startswith("promotion.")]:
+            store.client().delete_registered_model_tag("health", key)
+        store.client().set_model_version_tag("health", "2", "gate", "passed")
 
 
 def test_print_bundle_prints_the_folder_and_starts_nothing(registry, run, table_bundle):

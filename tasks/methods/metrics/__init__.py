@@ -4,8 +4,12 @@ from tasks.methods.metrics.base import Direction, Metric, direction, metrics
 from tasks.methods.metrics.calibration import ReliabilityCurve, reliability_curve
 from tasks.methods.metrics.confusion import ClassScore, confusion_matrix, per_class
 from tasks.methods.metrics.evaluation import bootstrap_intervals, evaluate
-from tasks.methods.metrics.gate import Rule, judge, passes
+from tasks.methods.metrics.gate import Rule, below, judge, not_judged, passes
+from tasks.methods.metrics.groups import groups_of
+from tasks.methods.metrics.lost import lost_rows
+from tasks.methods.metrics.noise import drop_under_noise
 from tasks.methods.metrics.paired import PairedResult, compare, mcnemar, paired_bootstrap
+from tasks.methods.metrics.slices import class_floors, group_floors
 from tasks.methods.metrics.unpaired import accuracy_drop
 from tasks.methods.registry import import_siblings
 
@@ -22,14 +26,21 @@ __all__ = [
     "ReliabilityCurve",
     "Rule",
     "accuracy_drop",
+    "below",
     "bootstrap_intervals",
+    "class_floors",
     "compare",
     "confusion_matrix",
     "direction",
+    "drop_under_noise",
     "evaluate",
+    "group_floors",
+    "groups_of",
     "judge",
+    "lost_rows",
     "mcnemar",
     "metrics",
+    "not_judged",
     "paired_bootstrap",
     "passes",
     "per_class",

@@ -12,11 +12,13 @@ class Rule:
     """One line of the verdict.
 
     Attributes:
-        rule: floor, ceiling, non_inferior or superior.
+        rule: floor, ceiling, slice, ratio, robustness, golden, non_inferior or superior.
         metric: What was judged; `p_value` for the comparison with the champion.
         value: What was found.
-        limit: Smallest value (floor) or largest value (all others) that passes.
-        passed: Whether the value keeps the limit; False for a value that is not finite.
+        limit: Smallest value (floor, slice) or largest value (all others) that passes.
+        passed: Whether the value keeps the limit; False for a value that is not finite. True where it was not judged.
+        note: What else a person should know: which rows, or why it was not judged.
+        judged: Whether the rule could be applied; the verdict does not rest on one that could not.
     """
 
     rule: str
@@ -24,6 +26,18 @@ class Rule:
     value: float
     limit: float
     passed: bool
+    note: str = ""
+    judged: bool = True
+
+
+def below(rule: str, metric: str, value: float, limit: float, note: str = "") -> Rule:
+    """A rule that `value` keeps where it is at most `limit`."""
+    return Rule(rule, metric, value, limit, math.isfinite(value) and value <= limit, note)
+
+
+def not_judged(rule: str, metric: str, limit: float, note: str, value: float = math.nan) -> Rule:
+    """A rule that could not be applied, with the reason; what was seen all the same may be told."""
+    return Rule(rule, metric, value, limit, True, note, judged=False)
 
 
 def _of(values: Mapping[str, float], limits: Mapping[str, float], kind: str) -> list[Rule]:

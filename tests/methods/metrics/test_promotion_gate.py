@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from tasks.methods.metrics import PairedResult, Rule, judge, paired_bootstrap, passes
+from tasks.methods.metrics import PairedResult, Rule, below, judge, not_judged, paired_bootstrap, passes
 
 VALUES = {"accuracy": 0.93, "log_loss": 0.2, "size_bytes": 9000.0, "auroc": math.nan}
 
@@ -53,3 +53,15 @@ def test_judge_passes_when_nothing_is_asked():
 def test_judge_takes_what_the_paired_test_gives():
     same = np.ones(400, bool)
     assert passes(judge(VALUES, {"accuracy": 0.9}, {}, paired_bootstrap(same, same, 0.02)))
+
+
+def test_below_passes_up_to_the_limit_and_never_what_is_not_finite():
+    assert below("ratio", "latency", 1.2, 1.2, "why") == Rule("ratio", "latency", 1.2, 1.2, True, "why")
+    assert [below("ratio", "latency", value, 1.2).passed for value in (1.21, math.nan, -math.inf)] == [False] * 3
+
+
+def test_the_verdict_does_not_rest_on_a_rule_that_was_not_judged():
+    rule = not_judged("golden", "lost_rows", 0.0, "no champion")
+    assert (rule.judged, rule.note, math.isnan(rule.value)) == (False, "no champion", True)
+    assert passes([rule])
+    assert not passes([rule, below("ratio", "latency", 2.0, 1.0)])
