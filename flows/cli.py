@@ -6,6 +6,7 @@ from flows.commands import (
     doctor,
     feedback,
     importing,
+    lineage,
     packing,
     recipe,
     registry,
@@ -15,6 +16,7 @@ from flows.commands import (
     services,
     status,
     suggest,
+    withdraw,
 )
 
 app = typer.Typer(
@@ -26,7 +28,22 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (run, suggest, importing, registry, serve, packing, feedback, status, services, schedule, doctor, recipe):
+for module in (
+    run,
+    suggest,
+    importing,
+    lineage,
+    registry,
+    withdraw,
+    serve,
+    packing,
+    feedback,
+    status,
+    services,
+    schedule,
+    doctor,
+    recipe,
+):
     module.register(app)
 
 

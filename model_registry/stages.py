@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from filelock import FileLock
 
-from model_registry import artifacts, ledger, marks
+from model_registry import artifacts, ledger, marks, withdrawal
 from model_registry.errors import BequestError, GateRefused, InputError
 from model_registry.store import client, ensure, plain_errors
 from model_registry.versions import Version, at, find, get, search
@@ -61,7 +61,7 @@ def promote(
         InputError: No such version, it is not ready, it has no bundle to serve, or it would fall from production back
             to staging.
         IntegrityError: Its files were changed.
-        GateRefused: The gate refused it, or never judged it, and `force` is not given.
+        GateRefused: The gate refused it, or never judged it, and `force` is not given; or it is withdrawn.
     """
     with _one_at_a_time(name):
         _reconcile(name)
@@ -85,6 +85,7 @@ def rollback(name: str, *, reason: str = "") -> Version:
     Raises:
         InputError: Nothing stands in production, or nothing stood there before it.
         IntegrityError: The former version's files were changed; production stays as it is.
+        GateRefused: The former version is withdrawn.
     """
     with _one_at_a_time(name):
         _reconcile(name)
@@ -97,6 +98,7 @@ def rollback(name: str, *, reason: str = "") -> Version:
         if former is None:
             raise InputError(f"{present.label} is the first version in production; there is no former one to go back to.")
         target = get(name, former)
+        withdrawal.refuse(target)
         artifacts.fetch(target)
         return _move(target, "production", move="rollback", reason=reason or f"rollback from {present.label}")
 
@@ -170,6 +172,7 @@ def _check_champion(candidate: Version, expected: int | Literal["any"] | None) -
 
 
 def _check(candidate: Version, to: Target, *, force: bool, reason: str) -> None:
+    withdrawal.refuse(candidate)
     folder = artifacts.fetch(candidate)
     if not (folder / "bundle").is_dir():
         raise InputError(

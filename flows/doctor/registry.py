@@ -1,4 +1,4 @@
-"""Checks of the registry: versions not made by bequest, files gone, stages moved by hand. Loads MLflow."""
+"""Checks of the registry: versions not made by bequest, files gone, stages moved by hand, withdrawn versions. Loads MLflow."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,8 @@ def registry(repair: bool) -> list[Check]:
 
     known = versions.search()
     ready = [version for version in known if version.ready]
-    return [*_unready(versions.unready()), *_files(ready), *_moved(sorted({version.name for version in known}), repair)]
+    names = sorted({version.name for version in known})
+    return [*_unready(versions.unready()), *_files(ready), *_moved(names, repair), *_withdrawn(ready)]
 
 
 def _unready(found: "list[Version]") -> list[Check]:
@@ -98,3 +99,22 @@ def _moved(names: list[str], repair: bool) -> list[Check]:
         return [Check("stages", "ok", f"moved by hand, now in the ledger: {found}")]
     remedy = "Such moves are honoured. `bequest doctor --repair` notes them in the ledger; `bequest rollback` undoes them."
     return [Check("stages", "warn", f"put into production by hand: {found}", remedy)]
+
+
+def _withdrawn(ready: "list[Version]") -> list[Check]:
+    """Withdrawn versions that serve all the same; no finding where there is none."""
+    from model_registry import withdrawal
+
+    serving = [version for version in ready if _serves(version)]
+    withdrawn = withdrawal.causes(*serving)
+    return [
+        Check(
+            f"withdrawn from {version.name}",
+            "fail" if version.stage == "Production" else "warn",
+            f"{version.label} stands in {version.stage.lower()}, but {withdrawn[version.label][0].told(version.label)}",
+            (f"`bequest rollback {version.name}` puts the former version back, " if version.stage == "Production" else "")
+            + f"`bequest promote {version.name} {version.version} --to archived` takes it out.",
+        )
+        for version in serving
+        if version.label in withdrawn
+    ]

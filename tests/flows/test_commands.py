@@ -17,8 +17,9 @@ from flows.cli import app
 from flows.commands.run import summarise
 from flows.feedback import Watched
 from flows.outcome import Outcome
+from flows.plan import plan
 from model_registry import store, versions
-from model_registry.errors import BequestError
+from model_registry.errors import BequestError, InputError
 from model_registry.gates import RuleOutcome, Verdict
 from model_registry.reference import ModelRef
 from model_registry.versions import Parent
@@ -87,6 +88,10 @@ def test_promote_ends_with_3_when_the_gate_refused(registry: None, bequest: Call
         ("import", "absent.h5", "--name", "x"),
         ("import", "absent.h5", "--name", "Not A Name"),
         ("promote", "digits", "2", "--to", "nowhere"),
+        ("descendants", "nobody"),
+        ("withdraw", "nobody", "--reason", "x"),
+        ("withdraw", "digits/1"),
+        ("withdraw", "digits/1", "--undo"),
     ],
 )
 def test_commands_end_with_2_when_the_input_is_wrong(registry: None, bequest: Callable[..., Result], words: tuple[str, ...]):
@@ -106,6 +111,39 @@ def test_lineage_speaks_every_format(
     result = bequest("lineage", "digits/2", "--format", format)
     assert result.exit_code == 0
     assert sign in result.stdout
+
+
+def test_withdraw_tells_what_serves_and_status_shows_it_until_it_is_undone(registry: None, bequest: Callable[..., Result]):
+    bequest("promote", "digits", "2", "--to", "production")
+    done = bequest("withdraw", "digits/1", "--reason", "wrong [labels]")
+    assert "digits/1 is withdrawn, and with it 2 heirs: digits/2, digits/3" in done.stdout
+    assert "digits/2 stands in production: `bequest rollback digits`" in done.stderr
+    refused = bequest("promote", "digits", "3", "--to", "production", "--force", "--reason", "hot fix")
+    assert (refused.exit_code, "digits/1, which is withdrawn" in refused.stderr) == (3, True)
+    shown = bequest("status", "digits")
+    assert "digits/2 stands in production, but it descends from digits/1, which is withdrawn" in shown.stderr
+    assert "wrong [labels]" in shown.stderr
+    assert "with digits/1" in shown.stdout
+    found = json.loads(bequest("withdraw", "digits/1", "--reason", "wrong [labels]", "--json").stdout)
+    assert (found["heirs"], found["in_production"]) == (["digits/2", "digits/3"], ["digits/2"])
+    rows = json.loads(bequest("descendants", "digits/1", "--json").stdout)["descendants"]
+    assert {row["version"]: row["withdrawn"] for row in rows} == {"digits/2": ["digits/1"], "digits/3": ["digits/1"]}
+    assert "with" in bequest("descendants", "digits/1").stdout
+    assert "digits/1 is in use again" in bequest("withdraw", "digits/1", "--undo").stdout
+    plain = bequest("status", "digits")
+    assert "withdrawn" not in plain.stdout + plain.stderr
+    assert json.loads(bequest("status", "--json").stdout)["models"][0]["withdrawn"] == 0
+    assert bequest("descendants", "digits/3").stdout == "Nothing descends from digits/3.\n"
+
+
+@pytest.mark.parametrize("named", ["inherit: {ancestors: [models:/digits/2]}", "train: {distil: {teachers: [models:/digits/2]}}"])
+def test_plan_refuses_a_withdrawn_ancestor_or_teacher(
+    registry: None, bequest: Callable[..., Result], tmp_path: Path, named: str
+):
+    (tmp_path / "heir.yaml").write_text(RECIPE.format(name="heir") + named)
+    bequest("withdraw", "digits/1", "--reason", "wrong labels")
+    with pytest.raises(InputError, match=r"heir\.yaml: .*: digits/2: it descends from digits/1, which is withdrawn"):
+        plan(tmp_path / "heir.yaml", prepare=pytest.fail)
 
 
 def test_status_tells_what_was_moved_by_hand(registry: None, bequest: Callable[..., Result]):

@@ -305,3 +305,17 @@ def test_registry_notes_a_stage_moved_by_hand_in_the_ledger_when_repairing(versi
     assert found(repair=True)["stages"].state == "ok"
     assert [entry.move for entry in ledger.read("digits")] == ["found"]
     assert found()["stages"].found == "as the ledger has them"
+
+
+def test_registry_fails_when_a_withdrawn_version_stands_in_production(version: Callable[[], Any]):
+    from model_registry import store as mlflow_store
+    from model_registry import withdrawal
+
+    made = version()
+    withdrawal.withdraw(made, "wrong labels")
+    assert "withdrawn from digits" not in found()
+    mlflow_store.client().set_registered_model_alias("digits", "production", "1")
+    check = found(repair=True)["withdrawn from digits"]
+    assert check.state == "fail"
+    assert check.found.startswith("digits/1 stands in production, but it is withdrawn (by ")
+    assert "`bequest rollback digits`" in check.remedy
