@@ -17,7 +17,7 @@ COMPARED = (
 )
 """What is compared along every edge; other facts say how a version was made, not how good it is."""
 
-_SCORES = ("validation_", "test_")  # of the rows of one data set: another one's are not comparable with them
+_OF_THE_NETWORK = ("_bytes", "_ms", "seconds", "parameters", "sparsity")  # the same whatever rows it is shown
 _LESS = ("_bytes", "_ms", "seconds", "loss", "brier", "error", "parameters", "drop", "disagreement", "difference", "drift")
 
 
@@ -44,12 +44,12 @@ def deltas(child: Version, parent: Version) -> dict[str, float]:
 
 def lower_is_better(name: str) -> bool:
     """Whether less of a figure is better, told by its name: size_bytes, latency_ms, log_loss, ..."""
-    return name.removesuffix("_before").endswith(_LESS)
+    return name.endswith(_LESS) and not name.startswith("gain")
 
 
 def is_score(name: str) -> bool:
-    """Whether a figure is about the rows of one data set."""
-    return name.startswith(_SCORES)
+    """Whether a figure is about the rows of one data set: another one's are not comparable with it."""
+    return not name.endswith(_OF_THE_NETWORK)
 
 
 def signed(name: str, delta: float) -> str:

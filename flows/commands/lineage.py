@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command("lineage", epilog="Example: [bold]bequest lineage digits@production --format html > family.html[/]")(lineage)
     app.command("descendants", epilog="Example: [bold]bequest descendants digits-even/3[/]")(descendants)
+    app.command("blame", epilog="Example: [bold]bequest blame digits@production --metric test_accuracy[/]")(blame)
 
 
 @user_errors
@@ -91,3 +92,33 @@ def descendants(
         cells = [", ".join(value) if isinstance(value, list) else value for value in row.values()]
         table.add_row(*(escape(cell) for cell in cells[: len(table.columns)]))
     print_table(table)
+
+
+@user_errors
+def blame(
+    address: Address,
+    metric: Annotated[str, typer.Option(help="A number among the versions' facts, test_accuracy, or a metric of the verdict.")],
+    json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Pin a regression on the edge of the family tree that made it: what each did to a metric, the worst first."""
+    from model_registry import versions
+    from model_registry.blame import blame as blamed
+
+    found = blamed(versions.resolve(address), metric)
+    if json:
+        print_json(found.as_json())
+        return
+    if found.steps:
+        table = Table(box=None, pad_edge=False, collapse_padding=True)
+        for key in ("change", "from", "to"):
+            table.add_column(key, no_wrap=True)
+        for key in ("by", f"{metric} before", "after", "data"):
+            table.add_column(escape(key), overflow="fold")
+        for step in found.steps:
+            cells = (f"{step.delta:+.6g}", step.parent, step.child, ", ".join(step.operations))
+            values = (f"{step.before:.6g}", f"{step.after:.6g}", "the same" if step.same_data else "other")
+            table.add_row(*(escape(cell) for cell in (*cells, *values)))
+        print_table(table)
+    out.print(escape(found.verdict), soft_wrap=True)
+    if found.unmeasured:
+        out.print(f"[dim]Without it: {escape(', '.join(found.unmeasured))}[/]", highlight=False, soft_wrap=True)

@@ -92,6 +92,7 @@ def test_promote_ends_with_3_when_the_gate_refused(registry: None, bequest: Call
         ("withdraw", "nobody", "--reason", "x"),
         ("withdraw", "digits/1"),
         ("withdraw", "digits/1", "--undo"),
+        ("blame", "digits/2", "--metric", "nothing"),
     ],
 )
 def test_commands_end_with_2_when_the_input_is_wrong(registry: None, bequest: Callable[..., Result], words: tuple[str, ...]):
@@ -136,7 +137,19 @@ def test_withdraw_tells_what_serves_and_status_shows_it_until_it_is_undone(regis
     assert bequest("descendants", "digits/3").stdout == "Nothing descends from digits/3.\n"
 
 
-@pytest.mark.parametrize("named", ["inherit: {ancestors: [models:/digits/2]}", "train: {distil: {teachers: [models:/digits/2]}}"])
+def test_blame_prints_the_steps_and_names_the_worst(registry: None, bequest: Callable[..., Result]):
+    store.client().set_model_version_tag("digits", "3", "facts", '{"size_bytes": 25}')
+    shown = bequest("blame", "digits/3", "--metric", "size_bytes")
+    assert shown.exit_code == 0
+    assert "size_bytes got worse most from digits/1 to digits/3 (quantized): +15." in shown.stdout
+    steps = json.loads(bequest("blame", "digits/3", "--metric", "size_bytes", "--json").stdout)["steps"]
+    assert [(step["parent"], step["child"], step["delta"]) for step in steps] == [("digits/1", "digits/3", 15)]
+    assert "Expected one of ['size_bytes']" in bequest("blame", "digits/3", "--metric", "sise_bytes").stderr
+
+
+@pytest.mark.parametrize(
+    "named", ["inherit: {ancestors: [models:/digits/2]}", "train: {distil: {teachers: [models:/digits/2]}}"]
+)
 def test_plan_refuses_a_withdrawn_ancestor_or_teacher(
     registry: None, bequest: Callable[..., Result], tmp_path: Path, named: str
 ):
