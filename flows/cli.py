@@ -3,6 +3,7 @@
 import typer
 
 from flows.commands import (
+    difference,
     doctor,
     feedback,
     importing,
@@ -33,6 +34,7 @@ for module in (
     suggest,
     importing,
     lineage,
+    difference,
     registry,
     withdraw,
     serve,

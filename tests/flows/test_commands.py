@@ -93,6 +93,7 @@ def test_promote_ends_with_3_when_the_gate_refused(registry: None, bequest: Call
         ("withdraw", "digits/1"),
         ("withdraw", "digits/1", "--undo"),
         ("blame", "digits/2", "--metric", "nothing"),
+        ("diff", "digits/1", "nobody"),
     ],
 )
 def test_commands_end_with_2_when_the_input_is_wrong(registry: None, bequest: Callable[..., Result], words: tuple[str, ...]):
@@ -145,6 +146,18 @@ def test_blame_prints_the_steps_and_names_the_worst(registry: None, bequest: Cal
     steps = json.loads(bequest("blame", "digits/3", "--metric", "size_bytes", "--json").stdout)["steps"]
     assert [(step["parent"], step["child"], step["delta"]) for step in steps] == [("digits/1", "digits/3", 15)]
     assert "Expected one of ['size_bytes']" in bequest("blame", "digits/3", "--metric", "sise_bytes").stderr
+
+
+def test_diff_shows_what_differs_and_says_why_predictions_are_not_compared(registry: None, bequest: Callable[..., Result]):
+    store.client().set_model_version_tag("digits", "2", "facts", '{"size_bytes": 4}')
+    shown = bequest("diff", "digits/1", "digits/2")
+    assert shown.exit_code == 0, shown.output
+    assert ["size_bytes", "10", "4", "-6"] in [line.split() for line in shown.stdout.splitlines()]
+    assert "data: no difference" in shown.stdout
+    assert "the data set of digits/1 does not stand here any more" in shown.stderr
+    found = json.loads(bequest("diff", "digits/2", "digits/3", "--json").stdout)
+    assert found["made"]["gate"] == {"a": "passed", "b": "refused"}
+    assert found["predictions"] is None
 
 
 @pytest.mark.parametrize(
