@@ -30,6 +30,10 @@ class Edge:
         """Whether both were made on one data set: scores on different rows can't be set off against each other."""
         return self.parent.data_sha256 == self.child.data_sha256
 
+    def comparable(self, name: str) -> bool:
+        """Whether the change of a figure says something: a score does on the same data alone."""
+        return self.same_data or not is_score(name)
+
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
         return {
@@ -44,7 +48,7 @@ class Edge:
     def told(self) -> str:
         """What changed, in one line; empty where nothing did."""
         changed = {name: self.deltas[name] for name in _TOLD if self.deltas.get(name)}
-        apart = " (other data)" if not self.same_data and any(map(is_score, changed)) else ""
+        apart = "" if all(map(self.comparable, changed)) else " (other data)"
         return ", ".join(signed(*each) for each in changed.items()) + apart
 
 

@@ -48,14 +48,14 @@ def as_mermaid(version: Version) -> str:
     return "\n".join(lines) + "\n"
 
 
-def summary(member: Version, *, withdrawn: bool = False) -> str:
+def summary(member: Version, *, withdrawn: bool = False, stages: bool = True) -> str:
     """One line on a version: operation, stage, validation accuracy where known, and whether it is withdrawn."""
     objective = member.facts.get("objective", "fine_tuning")
     parts = [member.operation if objective == "fine_tuning" else f"{member.operation} by {objective}"]
     accuracy = member.figure("validation_accuracy")
     if accuracy is not None:
         parts.append(f"{accuracy:.3f}")
-    if member.stage != "None":
+    if stages and member.stage != "None":
         parts.append(member.stage)
     if member.trigger.get("kind") in ("drift", "degradation", "schedule"):
         parts.append(f"trigger: {member.trigger['kind']}")
@@ -64,15 +64,19 @@ def summary(member: Version, *, withdrawn: bool = False) -> str:
     return " · ".join(parts)
 
 
-def as_text(version: Version) -> str:
+def as_text(version: Version, *, stages: bool = True) -> str:
     """The family as an indented tree, the version first and its parents below it; a repeat is named, not drawn again.
 
     A parent's line says what changed from it to the child above.
+
+    Args:
+        version: The version.
+        stages: Whether to tell the stages in which its members stand now.
     """
-    return "\n".join(_lines(version))
+    return "\n".join(_lines(version, stages))
 
 
-def _lines(version: Version) -> Iterator[str]:
+def _lines(version: Version, stages: bool) -> Iterator[str]:
     family = ancestry(version)
     withdrawn = withdrawal.within(family)
     above: dict[str, list[Edge]] = {label: [] for label in family}
@@ -85,7 +89,7 @@ def _lines(version: Version) -> Iterator[str]:
         member, led_to, lead, branch, stem, depth = waiting.pop()
         again = member.label in drawn and bool(member.parents)
         changed = f"  [{led_to.told()}, to {led_to.child.label}]" if led_to is not None and led_to.told() else ""
-        told = summary(member, withdrawn=member.label in withdrawn)
+        told = summary(member, withdrawn=member.label in withdrawn, stages=stages)
         yield f"{lead}{branch}{member.label}  {told}{changed}{'  (see above)' if again else ''}"
         if again:
             continue

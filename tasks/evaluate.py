@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model_registry import gates
+from model_registry import description, gates, versions
 from model_registry.gates import RuleOutcome, Verdict, finite
 from model_registry.reference import DataRef, ModelRef
 from model_registry.versions import Version
@@ -74,6 +74,7 @@ def judge_candidate(
         )
         _log(run, verdict, probabilities, test.y, rows.card.classes)
         gates.record(verdict)
+        description.write(versions.get(version.name, version.version), verdict)
     outcome = "passed" if verdict.passed else "refused"
     progress.report(TASK, version.label, 1, 1, f"accuracy {found['accuracy']:.3f}, gate {outcome}")
     return verdict

@@ -105,7 +105,13 @@ def test_commands_end_with_2_when_the_input_is_wrong(registry: None, bequest: Ca
 
 @pytest.mark.parametrize(
     ("format", "sign"),
-    [("tree", "└── digits/1"), ("json", '"parent": "digits/1"'), ("mermaid", "flowchart TD"), ("svg", "<svg")],
+    [
+        ("tree", "└── digits/1"),
+        ("json", '"parent": "digits/1"'),
+        ("mermaid", "flowchart TD"),
+        ("svg", "<svg"),
+        ("html", "<td>digits/1</td><td>digits/2</td>"),
+    ],
 )
 def test_lineage_speaks_every_format(
     registry: None, bequest: Callable[..., Result], format: str, sign: str, capsys: pytest.CaptureFixture[str]
