@@ -3,13 +3,18 @@
 import sys
 from datetime import UTC, datetime
 
-from model_registry.versions import Parent, Version, find, search, up_to, with_aliases
+from model_registry import bulk
+from model_registry.versions import Parent, Version, find, from_mlflow, search, up_to, with_aliases
 
-_ONE_BY_ONE = 6  # members of a name; the seventh is read with a page of those before it
+_ONE_BY_ONE = 24  # members of a family; the next is read with a page of those before it
 _FIRST_PAGE = 64
-_ASKED_FOR = 40  # heirs whose own heirs are asked for one by one; beyond them the whole registry is read once
+_PAGES = 4  # then all of a name is read at once, where that is possible
+_ASKED_FOR = 12  # heirs whose own heirs are asked for one by one; beyond them the whole registry is read once
+
+Aliases = dict[str, dict[int, list[str]]]
 
 
+@bulk.uncollected()
 def ancestry(*starts: Version) -> dict[str, Version]:
     """Versions and everything they descend from, by label; the versions themselves come first, parents after children.
 
@@ -30,6 +35,7 @@ def descends_from(version: Version, ancestor: Version) -> bool:
     return ancestor.label in ancestry(version)
 
 
+@bulk.uncollected()
 def descendants(version: Version) -> dict[str, Version]:
     """Everything that descends from a version, by label, the nearest first; without the version itself.
 
@@ -37,11 +43,12 @@ def descendants(version: Version) -> dict[str, Version]:
     """
     family: dict[str, Version] = {}
     everyone: dict[str, list[Version]] | None = None
+    aliases: Aliases = {}
     waiting = [version]
     for asked, member in enumerate(waiting):
         if everyone is None and asked == _ASKED_FOR:
-            everyone = _everyone_by_parent()
-        children = _children(member) if everyone is None else everyone.get(member.label, [])
+            everyone = _everyone_by_parent(aliases)
+        children = _children(member, aliases) if everyone is None else everyone.get(member.label, [])
         for child in sorted(children, key=lambda each: (each.created, each.name, each.version)):
             if child.label not in family and child.label != version.label:
                 family[child.label] = child
@@ -49,20 +56,25 @@ def descendants(version: Version) -> dict[str, Version]:
     return family
 
 
-def _children(version: Version) -> list[Version]:
+def _children(version: Version, aliases: Aliases) -> list[Version]:
     """The versions that name this one as a parent."""
     written = f'"name": "{version.name}", "version": {version.version},'  # as `versions.register` writes it
     # `_` and `%` in a name match more than themselves here; what the tag says decides.
-    found = search(f"tags.parents LIKE '%{written}%'", limit=sys.maxsize)
+    found = search(f"tags.parents LIKE '%{written}%'", limit=sys.maxsize, aliases=aliases)
     return [each for each in found if version.label in _parents(each)]
 
 
-def _everyone_by_parent() -> dict[str, list[Version]]:
+def _everyone_by_parent(aliases: Aliases) -> dict[str, list[Version]]:
     children: dict[str, list[Version]] = {}
-    for each in search(limit=sys.maxsize):
+    for each in _at_once(None, aliases) or search(limit=sys.maxsize, aliases=aliases):
         for label in _parents(each):
             children.setdefault(label, []).append(each)
     return children
+
+
+def _at_once(name: str | None, aliases: Aliases) -> list[Version] | None:
+    found = bulk.versions_of(name)
+    return None if found is None else with_aliases([from_mlflow(each) for each in found], aliases)
 
 
 def _parents(version: Version) -> set[str]:
@@ -70,15 +82,15 @@ def _parents(version: Version) -> set[str]:
 
 
 class _Members:
-    """Versions as the walk up asks for them: the first of a name one by one, then by pages that grow.
+    """Versions as the walk up asks for them: the first one by one, then by pages that grow, then all of a name at once.
 
-    A large family is large within few names, and a page costs little more than one version.
+    Most families are small; a large one is large within few names, and a page costs little more than one version.
     """
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, int], Version | None] = {}
-        self._asked: dict[str, int] = {}
-        self._aliases: dict[str, dict[int, list[str]]] = {}
+        self._asked = 0
+        self._aliases: Aliases = {}
 
     def get(self, parent: Parent) -> Version:
         key = (parent.name, parent.version)
@@ -87,13 +99,16 @@ class _Members:
         return self._known[key] or _deleted(parent)
 
     def _read(self, name: str, number: int) -> None:
-        asked = self._asked[name] = self._asked.get(name, 0) + 1
-        if asked <= _ONE_BY_ONE:
+        self._asked += 1
+        pages = self._asked - _ONE_BY_ONE
+        if pages <= 0:
             self._known[name, number] = find(name, number)
             return
-        page = with_aliases(up_to(name, number, _FIRST_PAGE << min(asked - _ONE_BY_ONE, 4)), self._aliases)
-        self._known[name, number] = None  # unless the page has it
-        self._known |= {(each.name, each.version): each for each in page}
+        found = _at_once(name, self._aliases) if pages > _PAGES else None
+        if found is None:
+            found = with_aliases(up_to(name, number, _FIRST_PAGE << min(pages - 1, 4)), self._aliases)
+        self._known[name, number] = None  # unless it was found
+        self._known |= {(each.name, each.version): each for each in found}
 
 
 def _deleted(parent: Parent) -> Version:

@@ -12,9 +12,14 @@ _FILL = {"Production": "#dafbe1", "Staging": "#fff8c5", "Archived": "#eaeef2"}
 _LINE = {"Production": "#1a7f37", "Staging": "#9a6700", "Archived": "#6e7781"}
 
 
-def as_svg(version: Version) -> str:
-    """The family of a version as an SVG document of its own, without script or outside reference."""
-    family = ancestry(version)
+def as_svg(version: Version, family: dict[str, Version] | None = None) -> str:
+    """The family of a version as an SVG document of its own, without script or outside reference.
+
+    Args:
+        version: The version.
+        family: Its ancestry, where that was read already.
+    """
+    family = ancestry(version) if family is None else family
     links = edges(family)
     rows = _rows(family, links)
     widest = max(len(row) for row in rows)

@@ -34,7 +34,7 @@ def as_html(version: Version) -> str:
             f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
             f"<style>{_STYLE}</style></head><body>",
             f"<h1>{title}</h1>",
-            f'<div class="scroll">{as_svg(version)}</div>',
+            f'<div class="scroll">{as_svg(version, family)}</div>',
             "<h2>Edges</h2>",
             "<p>What changed from a parent to its child. Grey: a score on other data, which is not comparable.</p>",
             _table(["parent", "child", "role", "by", *compared], [_edge(edge, compared) for edge in links]),

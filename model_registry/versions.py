@@ -230,8 +230,8 @@ def _ensure_name(name: str) -> None:
             raise
 
 
-def search(query: str = "", *, limit: int = 10_000) -> list[Version]:
-    """Versions that match an MLflow filter, newest first, read page by page."""
+def search(query: str = "", *, limit: int = 10_000, aliases: dict[str, dict[int, list[str]]] | None = None) -> list[Version]:
+    """Versions that match an MLflow filter, newest first, read page by page; `aliases` as `with_aliases` takes them."""
     found: list[Version] = []
     token = None
     with plain_errors("searching the registry"):
@@ -243,7 +243,7 @@ def search(query: str = "", *, limit: int = 10_000) -> list[Version]:
             token = page.token
             if not token:
                 break
-    return with_aliases(found, {})
+    return with_aliases(found, {} if aliases is None else aliases)
 
 
 def up_to(name: str, number: int, most: int) -> list[Version]:
@@ -269,7 +269,12 @@ def with_aliases(found: list[Version], known: dict[str, dict[int, list[str]]]) -
     """
     for name in {version.name for version in found} - set(known):
         known[name] = _aliases(name)
-    return [version.model_copy(update={"aliases": known[version.name].get(version.version, [])}) for version in found]
+    aliases = [known[version.name].get(version.version, []) for version in found]
+    # Most have none: thousands of copies would take longer than reading them.
+    return [
+        version if version.aliases == own else version.model_copy(update={"aliases": own})
+        for version, own in zip(found, aliases, strict=True)
+    ]
 
 
 def _aliases(name: str) -> dict[int, list[str]]:

@@ -92,6 +92,7 @@ def test_tree_and_page_of_a_long_chain_are_drawn_once_each(make: Maker):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("model_registry.ancestry.find", lambda _, number: chain[number])
         patch.setattr("model_registry.ancestry.up_to", lambda _, number, most: [chain[each] for each in range(1, number + 1)])
+        patch.setattr("model_registry.bulk.versions_of", lambda _: None)
         patch.setattr("model_registry.ancestry.with_aliases", lambda found, _: found)
         lines = lineage.as_text(chain[3000]).splitlines()
         page = as_html(chain[3000])

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from model_registry import ancestry, drawing, lineage, stages, store, versions, withdrawal
+from model_registry import ancestry, bulk, drawing, lineage, stages, store, versions, withdrawal
 from model_registry.errors import GateRefused, InputError
 from model_registry.versions import Version
 
@@ -29,23 +29,42 @@ def test_descendants_finds_every_heir_once_the_nearest_first(family: list[Versio
     assert ancestry.descendants(family[4]) == {}
 
 
-def test_descendants_reads_the_registry_once_when_there_are_many(family: list[Version], monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("by_pages", [False, True])
+def test_descendants_reads_the_registry_once_when_there_are_many(
+    family: list[Version], monkeypatch: pytest.MonkeyPatch, by_pages: bool
+):
     asked_one_by_one = {each.label: list(ancestry.descendants(each)) for each in family}
     monkeypatch.setattr(ancestry, "_ASKED_FOR", 1)
     monkeypatch.setattr(versions, "_PAGE", 2)
+    if by_pages:
+        monkeypatch.setattr(bulk, "versions_of", lambda _: None)  # as where MLflow is a server
     assert {each.label: sorted(ancestry.descendants(each)) for each in family} == {
         label: sorted(heirs) for label, heirs in asked_one_by_one.items()
     }
 
 
-@pytest.mark.parametrize("one_by_one", [0, 1, 6])
-def test_ancestry_is_the_same_when_it_is_read_by_pages(family: list[Version], monkeypatch: pytest.MonkeyPatch, one_by_one: int):
+@pytest.mark.parametrize(("one_by_one", "pages"), [(6, 2), (1, 100), (0, 0), (0, 1)])
+def test_ancestry_is_the_same_however_it_is_read(
+    family: list[Version], monkeypatch: pytest.MonkeyPatch, one_by_one: int, pages: int
+):
     store.client().set_registered_model_alias("digits", "production", "2")
     store.client().delete_model_version("digits", "1")
     monkeypatch.setattr(ancestry, "_ONE_BY_ONE", one_by_one)
+    monkeypatch.setattr(ancestry, "_PAGES", pages)
+    monkeypatch.setattr(ancestry, "_FIRST_PAGE", 1)
     found = ancestry.ancestry(family[4])
     assert list(found) == ["digits/5", "digits/4", "digits/3", "digits/2", "digits/1"]
     assert (found["digits/2"].stage, found["digits/1"].operation) == ("Production", "deleted")
+
+
+def test_versions_read_at_once_are_those_that_mlflow_gives(family: list[Version], monkeypatch: pytest.MonkeyPatch):
+    store.client().set_registered_model_alias("digits", "production", "4")
+    store.client().delete_model_version("digits", "2")
+    for name in ("digits", None):
+        assert ancestry._at_once(name, {}) == versions.search()
+    assert bulk.versions_of("nobody") == []
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert bulk.versions_of("digits") is None
 
 
 def test_withdraw_marks_the_version_and_every_heir_and_refuses_their_promotion(family: list[Version]):
