@@ -4,9 +4,11 @@ import typer
 
 from flows.commands import (
     card,
+    difference,
     doctor,
     feedback,
     importing,
+    lineage,
     packing,
     recipe,
     registry,
@@ -16,6 +18,7 @@ from flows.commands import (
     services,
     status,
     suggest,
+    withdraw,
 )
 
 app = typer.Typer(
@@ -27,7 +30,24 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (run, suggest, importing, registry, card, serve, packing, feedback, status, services, schedule, doctor, recipe):
+for module in (
+    run,
+    suggest,
+    importing,
+    lineage,
+    difference,
+    registry,
+    card,
+    withdraw,
+    serve,
+    packing,
+    feedback,
+    status,
+    services,
+    schedule,
+    doctor,
+    recipe,
+):
     module.register(app)
 
 

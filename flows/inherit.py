@@ -14,6 +14,7 @@ from flows.outcome import Outcome, as_markdown
 from flows.plan import Plan, plan
 from model_registry import gates, ledger, lineage, stages, versions
 from model_registry.drawing import as_svg
+from model_registry.page import as_html
 from model_registry.reference import DataRef, ModelRef
 from model_registry.versions import Version
 from tasks.compress import compress
@@ -75,7 +76,9 @@ def inherit(recipe: str, trigger: dict[str, Any] | None = None, refresh: str | N
         outcome = _finish(loop, planned, ancestors, candidate, scratch, data)
         run.rename(f"{outcome.version} {started['kind']}{' (unchanged)' if outcome.unchanged else ''}")
         run.text("lineage.txt", outcome.tree)
-        run.text("lineage.svg", as_svg(versions.get(candidate.name, candidate.version)))
+        standing = versions.get(candidate.name, candidate.version)
+        run.text("lineage.svg", as_svg(standing))
+        run.text("lineage.html", as_html(standing))
         run.json("outcome.json", outcome.model_dump(mode="json"))
         run.tags({"bequest.reused": ", ".join(loop.reused), "bequest.version": outcome.version, "bequest.gate": outcome.gate})
         known = {name: value for name, value in outcome.verdict.metrics.items() if value is not None}

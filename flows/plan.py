@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_registry import artifacts, stages, versions
+from model_registry import artifacts, stages, versions, withdrawal
 from model_registry.errors import BequestError, InputError
 from model_registry.versions import Version
 from tasks.data.contract import profiled_on
@@ -56,10 +56,11 @@ def plan(path: Path, *, prepare: Callable[[Path], object]) -> Plan:
         prepare: Runs one of the recipes under `inherit.prepare`; called where a named ancestor does not stand yet.
 
     Raises:
-        InputError: The recipe is wrong, or an ancestor does not stand and nothing prepares it.
+        InputError: The recipe is wrong, an ancestor is withdrawn, or does not stand and nothing prepares it.
     """
     loaded = load(path)
     ancestors = _ancestors(loaded, prepare)
+    _refuse_withdrawn(path, "inherit.ancestors", ancestors)
     handed_down_by, learning = _by_what_they_give(loaded, ancestors)
     stated, contract = anchored(loaded.stated, loaded.base), None
     inherited_keys: tuple[str, ...] = ()
@@ -78,16 +79,26 @@ def plan(path: Path, *, prepare: Callable[[Path], object]) -> Plan:
             contract = solution.contract
     recipe = parse(stated, origin=str(path))
     distil = recipe.train.distil
+    teachers = [versions.resolve(address) for address in distil.teachers] if distil else []
+    _refuse_withdrawn(path, "train.distil.teachers", teachers)
     return Plan(
         recipe,
         loaded.base,
         learning,
         handed_down_by,
-        [versions.resolve(address) for address in distil.teachers] if distil else [],
+        teachers,
         tuple(inherited_keys),
         contract or _reigning_contract(recipe, loaded.base),
         _other_contracts(recipe, ancestors),
     )
+
+
+def _refuse_withdrawn(path: Path, key: str, named: list[Version]) -> None:
+    for label, causes in withdrawal.causes(*named).items():
+        raise InputError(
+            f"{path}: {key}: {label}: {causes[0].told(label)}. What is made from it could not be promoted. Name another "
+            f"version, or take the withdrawal back: `bequest withdraw {causes[0].of} --undo`."
+        )
 
 
 def _other_contracts(recipe: Recipe, ancestors: list[Version]) -> dict[str, dict]:

@@ -1,128 +1,134 @@
-"""The family tree of a version: who it comes from, by which operation, at what cost and gain."""
+"""The family tree of a version, written down: who it comes from, by which operation, at what cost and gain."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from typing import Any
 
-from model_registry.versions import Parent, Version, find, search
+from model_registry import withdrawal
+from model_registry.ancestry import ancestry, descends_from
+from model_registry.edges import Edge, edges
+from model_registry.versions import Version, search
 
+__all__ = ["ancestry", "as_json", "as_mermaid", "as_text", "candidates", "descends_from", "summary"]
 
-def ancestry(version: Version) -> dict[str, Version]:
-    """The version and everything it descends from, by label; the version itself comes first.
-
-    A version that was deleted from the registry stands as what its heirs know of it, with the operation "deleted".
-    """
-    family: dict[str, Version] = {}
-    waiting = [version]
-    while waiting:
-        member = waiting.pop(0)
-        if member.label in family:
-            continue
-        family[member.label] = member
-        waiting += [find(parent.name, parent.version) or _deleted(parent) for parent in member.parents]
-    return family
-
-
-def _deleted(parent: Parent) -> Version:
-    return Version(
-        name=parent.name,
-        version=parent.version,
-        ready=False,
-        operation="deleted",
-        sha256=parent.sha256,
-        created=datetime.fromtimestamp(0, UTC),  # when it was made went with it
-    )
-
-
-def descends_from(version: Version, ancestor: Version) -> bool:
-    """Whether `ancestor` is `version` itself or stands anywhere above it."""
-    return ancestor.label in ancestry(version)
-
-
-def edges(family: dict[str, Version]) -> list[tuple[str, str, str]]:
-    """(parent, child, role) for every edge within a family."""
-    return [
-        (f"{parent.name}/{parent.version}", child.label, parent.role)
-        for child in family.values()
-        for parent in child.parents
-        if f"{parent.name}/{parent.version}" in family
-    ]
+_DEEPEST = 30  # generations that are indented; below, a line says how deep it is
 
 
 def as_json(version: Version) -> dict[str, Any]:
-    """The family as plain data: nodes with what the registry knows of each, and edges."""
+    """The family as plain data: nodes with what the registry knows of each, and edges with what changed along them."""
     family = ancestry(version)
+    withdrawn = withdrawal.within(family)
     return {
         "version": version.label,
         "nodes": [
-            member.model_dump(mode="json", exclude={"parents", "stage_key"}) | {"label": member.label, "stage": member.stage}
+            member.model_dump(mode="json", exclude={"parents", "stage_key"})
+            | {
+                "label": member.label,
+                "stage": member.stage,
+                "withdrawn": [cause.model_dump() for cause in withdrawn.get(member.label, [])],
+            }
             for member in family.values()
         ],
-        "edges": [{"parent": parent, "child": child, "role": role} for parent, child, role in edges(family)],
+        "edges": [edge.as_json() for edge in edges(family)],
     }
 
 
 def as_mermaid(version: Version) -> str:
-    """The family as a Mermaid flowchart, parents above children."""
+    """The family as a Mermaid flowchart, parents above children, what changed on the arrows."""
     family = ancestry(version)
+    withdrawn = withdrawal.within(family)
     keys = {label: f"v{number}" for number, label in enumerate(family)}
     lines = ["flowchart TD"]
-    lines += [f'    {keys[label]}["{label}<br/>{summary(member)}"]' for label, member in family.items()]
     lines += [
-        f"    {keys[parent]} {'-->' if role == 'weights' else '-.->'} {keys[child]}" for parent, child, role in edges(family)
+        f'    {keys[label]}["{label}<br/>{summary(member, withdrawn=label in withdrawn)}"]' for label, member in family.items()
     ]
+    for edge in edges(family):
+        changed = f'|"{edge.told()}"|' if edge.told() else ""
+        arrow = "-->" if edge.role == "weights" else "-.->"
+        lines.append(f"    {keys[edge.parent.label]} {arrow}{changed} {keys[edge.child.label]}")
     return "\n".join(lines) + "\n"
 
 
-def summary(member: Version) -> str:
-    """One line on a version: operation, stage, validation accuracy where known."""
+def summary(member: Version, *, withdrawn: bool = False, stages: bool = True) -> str:
+    """One line on a version: operation, stage, validation accuracy where known, and whether it is withdrawn."""
     objective = member.facts.get("objective", "fine_tuning")
     parts = [member.operation if objective == "fine_tuning" else f"{member.operation} by {objective}"]
     accuracy = member.figure("validation_accuracy")
     if accuracy is not None:
         parts.append(f"{accuracy:.3f}")
-    if member.stage != "None":
+    if stages and member.stage != "None":
         parts.append(member.stage)
     if member.trigger.get("kind") in ("drift", "degradation", "schedule"):
         parts.append(f"trigger: {member.trigger['kind']}")
+    if withdrawn:
+        parts.append("withdrawn")
     return " · ".join(parts)
 
 
-def as_text(version: Version) -> str:
-    """The family as an indented tree, the version first and its parents below it; a repeat is named, not drawn again."""
+def as_text(version: Version, *, stages: bool = True) -> str:
+    """The family as an indented tree, the version first and its parents below it; a repeat is named, not drawn again.
+
+    A parent's line says what changed from it to the child above.
+
+    Args:
+        version: The version.
+        stages: Whether to tell the stages in which its members stand now.
+    """
+    return "\n".join(_lines(version, stages))
+
+
+def _lines(version: Version, stages: bool) -> Iterator[str]:
     family = ancestry(version)
-    lines: list[str] = []
+    withdrawn = withdrawal.within(family)
+    above: dict[str, list[Edge]] = {label: [] for label in family}
+    for edge in edges(family):
+        above[edge.child.label].append(edge)
     drawn: set[str] = set()
-
-    def draw(member: Version, lead: str, branch: str, stem: str) -> None:
+    # Not by recursion: a chain of versions may be longer than Python's stack.
+    waiting: list[tuple[Version, Edge | None, str, str, str, int]] = [(version, None, "", "", "", 0)]
+    while waiting:
+        member, led_to, lead, branch, stem, depth = waiting.pop()
         again = member.label in drawn and bool(member.parents)
-        lines.append(f"{lead}{branch}{member.label}  {summary(member)}{'  (see above)' if again else ''}")
+        changed = f"  [{led_to.told()}, to {led_to.child.label}]" if led_to is not None and led_to.told() else ""
+        told = summary(member, withdrawn=member.label in withdrawn, stages=stages)
+        yield f"{lead}{branch}{member.label}  {told}{changed}{'  (see above)' if again else ''}"
         if again:
-            return
+            continue
         drawn.add(member.label)
-        for position, parent in enumerate(member.parents):
-            last = position == len(member.parents) - 1
-            below = family[f"{parent.name}/{parent.version}"]
-            draw(below, lead + stem, "└── " if last else "├── ", "    " if last else "│   ")
-
-    draw(version, "", "", "")
-    return "\n".join(lines)
+        below = lead + stem
+        if depth and depth % _DEEPEST == 0:
+            below = ""
+            if above[member.label]:
+                yield f"… above {member.label}, {depth} generations up:"
+        for place, each in reversed(list(enumerate(above[member.label]))):
+            last = place == len(above[member.label]) - 1
+            drawing = ("└── ", "    ") if last else ("├── ", "│   ")
+            waiting.append((each.parent, each, below, *drawing, depth + 1))
 
 
 def candidates(exclude_name: str = "") -> list[Version]:
     """The versions worth inheriting from: of each name, the one in production, else the newest brought in or passed.
 
     What the gate refused is no candidate, nor what it never judged: a step on the way to another version, a control
-    from scratch, or what a run that was cut off left behind.
+    from scratch, or what a run that was cut off left behind. Nor is what was withdrawn, itself or with an ancestor.
 
     Args:
         exclude_name: A name to leave out: a project that is about to inherit does not inherit from itself.
     """
+    offered = [
+        version
+        for version in search()  # newest first
+        if version.ready
+        and version.name != exclude_name
+        and version.gate != "refused"
+        and (version.stage == "Production" or version.operation == "inherited" or version.gate == "passed")
+    ]
+    withdrawn = withdrawal.causes(*offered)
     best: dict[str, Version] = {}
-    for version in search():  # newest first
-        if not version.ready or version.name == exclude_name or version.gate == "refused":
+    for version in offered:
+        if version.label in withdrawn:
             continue
         if version.stage == "Production":
             best[version.name] = version
-        elif version.operation == "inherited" or version.gate == "passed":
+        else:
             best.setdefault(version.name, version)
     return list(best.values())

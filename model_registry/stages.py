@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from filelock import FileLock
 
-from model_registry import artifacts, clearance, ledger, marks, restoring
+from model_registry import artifacts, clearance, ledger, marks, restoring, withdrawal
 from model_registry.errors import BequestError, GateRefused, InputError
 from model_registry.store import client, ensure, plain_errors
 from model_registry.versions import Version, at, find, get, search
@@ -62,7 +62,7 @@ def promote(
         InputError: No such version, it is not ready, it has no bundle to serve, or it would fall from production back
             to staging.
         IntegrityError: Its files were changed.
-        GateRefused: The gate refused it, or never judged it, and `force` is not given.
+        GateRefused: The gate refused it, or never judged it, and `force` is not given; or it is withdrawn.
     """
     with _one_at_a_time(name):
         _reconcile(name)
@@ -95,7 +95,8 @@ def rollback(name: str, *, to: str | None = None, reason: str = "") -> Version:
     Raises:
         InputError: No such version stood there; the message says which did.
         IntegrityError: Its files were changed; production stays as it is.
-        GateRefused: It stood there by hand alone: the gate refused it or never judged it, and nobody answered for it.
+        GateRefused: It stood there by hand alone: the gate refused it or never judged it, and nobody answered for it;
+            or it is withdrawn.
     """
     with _one_at_a_time(name):
         _reconcile(name)
@@ -103,6 +104,7 @@ def rollback(name: str, *, to: str | None = None, reason: str = "") -> Version:
         number = None if present is None else present.version
         entries = ledger.read(name)
         target = get(name, restoring.target(name, entries, number, to))
+        withdrawal.refuse(target)
         artifacts.fetch(target)
         if not clearance.cleared(target, entries):
             raise GateRefused(
@@ -184,6 +186,7 @@ def _check_champion(candidate: Version, expected: int | Literal["any"] | None) -
 
 
 def _check(candidate: Version, to: Target, *, force: bool, reason: str) -> None:
+    withdrawal.refuse(candidate)
     folder = artifacts.fetch(candidate)
     if not (folder / "bundle").is_dir():
         raise InputError(

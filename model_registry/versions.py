@@ -10,13 +10,13 @@ import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, TypeAdapter, ValidationError
 
-from model_registry import manifest
+from model_registry import ledger, manifest
 from model_registry.errors import InputError
 from model_registry.reference import ModelRef
 from model_registry.store import absent, client, experiment, plain_errors
@@ -62,6 +62,9 @@ class Version(BaseModel):
     model_id: str = ""
     aliases: list[str] = Field(default_factory=list)
     archived: dict[str, Any] = Field(default_factory=dict)
+    by: str = Field("unknown", description="Who made it; unknown for versions from before that was recorded.")
+    withdrawn: list[str] = Field(default_factory=list, description="Labels of withdrawn versions it is marked with.")
+    withdrawals: list[dict[str, Any]] = Field(default_factory=list, description="Its own withdrawals and what undid them.")
     mirrored: str = Field("None", exclude=True, description="MLflow's deprecated stage field, which follows `stage`.")
     created: datetime
 
@@ -98,6 +101,8 @@ class Version(BaseModel):
 T = TypeVar("T")
 _FACTS = TypeAdapter(dict[str, Any])
 _PARENTS = TypeAdapter(list[Parent])
+_LABELS = TypeAdapter(list[Annotated[str, StringConstraints(pattern=r"^[^/]+/\d+$")]])
+_EVENTS = TypeAdapter(list[dict[str, Any]])
 _ACCURACY: TypeAdapter[float | None] = TypeAdapter(FiniteFloat)
 
 
@@ -133,6 +138,9 @@ def from_mlflow(found: ModelVersion) -> Version:
         model_id=found.model_id or (source.removeprefix("models:/") if source.startswith("models:/m-") else ""),
         aliases=[str(alias) for alias in found.aliases or []],
         archived=_json(tags, "archived", _FACTS, {}),
+        by=tags.get("by") or "unknown",
+        withdrawn=_json(tags, "withdrawn", _LABELS, []),
+        withdrawals=_json(tags, "withdrawals", _EVENTS, []),
         mirrored=getattr(found, "current_stage", None) or "None",
         created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
     )
@@ -183,6 +191,7 @@ def register(
         "stage_key": stage_key,
         "trigger": json.dumps(trigger or {}),
         "facts": json.dumps(facts or {}),
+        "by": ledger.who(),
         "ready": "true",
     }
     store = client()
@@ -221,8 +230,8 @@ def _ensure_name(name: str) -> None:
             raise
 
 
-def search(query: str = "", *, limit: int = 10_000) -> list[Version]:
-    """Versions that match an MLflow filter, newest first, read page by page."""
+def search(query: str = "", *, limit: int = 10_000, aliases: dict[str, dict[int, list[str]]] | None = None) -> list[Version]:
+    """Versions that match an MLflow filter, newest first, read page by page; `aliases` as `with_aliases` takes them."""
     found: list[Version] = []
     token = None
     with plain_errors("searching the registry"):
@@ -234,17 +243,48 @@ def search(query: str = "", *, limit: int = 10_000) -> list[Version]:
             token = page.token
             if not token:
                 break
-    # A search leaves the aliases out; the registered model has them all.
-    aliases = {name: _aliases(name) for name in {version.name for version in found}}
-    return [version.model_copy(update={"aliases": aliases[version.name].get(version.version, [])}) for version in found]
+    return with_aliases(found, {} if aliases is None else aliases)
+
+
+def up_to(name: str, number: int, most: int) -> list[Version]:
+    """One page of a name: the versions up to a number, the highest first, without their aliases.
+
+    A page of a hundred takes as long as two versions that are read one by one.
+    """
+    with plain_errors(f"reading {name}/{number} and those before it"):
+        page = client().search_model_versions(
+            f"name = '{name}' and version_number <= {number}",
+            max_results=min(most, _PAGE),
+            order_by=["version_number DESC"],
+        )
+        return [from_mlflow(version) for version in page]
+
+
+def with_aliases(found: list[Version], known: dict[str, dict[int, list[str]]]) -> list[Version]:
+    """The same versions with their aliases: a search leaves them out; the registered model has them all.
+
+    Args:
+        found: What a search gave.
+        known: Aliases by name and number as far as they were read; what had to be read is added.
+    """
+    for name in {version.name for version in found} - set(known):
+        known[name] = _aliases(name)
+    aliases = [known[version.name].get(version.version, []) for version in found]
+    # Most have none: thousands of copies would take longer than reading them.
+    return [
+        version if version.aliases == own else version.model_copy(update={"aliases": own})
+        for version, own in zip(found, aliases, strict=True)
+    ]
 
 
 def _aliases(name: str) -> dict[int, list[str]]:
     """Version number -> aliases."""
     pointing: dict[int, list[str]] = {}
     with plain_errors(f"reading the aliases of {name}"):
-        for alias, number in client().get_registered_model(name).aliases.items():
-            pointing.setdefault(int(number), []).append(alias)
+        # A search for the name: `get_registered_model` would read every version of it.
+        for model in client().search_registered_models(f"name = '{name}'", max_results=1):
+            for alias, number in model.aliases.items():
+                pointing.setdefault(int(number), []).append(alias)
     return pointing
 
 

@@ -4,13 +4,14 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from mlflow.models import Model
 from mlflow.pyfunc import add_to_model
 
-from model_registry import artifacts, versions
+from model_registry import artifacts, description, versions
 from model_registry.errors import IntegrityError
 from model_registry.reference import DataRef, ModelRef
 from model_registry.store import ensure
@@ -123,7 +124,7 @@ def derive(
             data_uri=data.uri if data else "",
             trigger=job.trigger,
             facts=facts,
-            description=_description(operation, parents, facts),
+            description=_description(job.name, operation, parents, facts, data),
         )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -140,13 +141,16 @@ def write_mlmodel(folder: Path, run_id: str) -> None:
     described.save(str(folder / "MLmodel"))
 
 
-def _description(operation: str, parents: list[Parent], facts: dict[str, Any]) -> str:
-    origin = ", ".join(
-        f"`{each.name}/{each.version}`" + (f" ({each.role})" if each.role != "weights" else "") for each in parents
+def _description(name: str, operation: str, parents: list[Parent], facts: dict[str, Any], data: DataRef | None) -> str:
+    """With the family tree of a version that has no number yet."""
+    coming = Version(
+        name=name,
+        version=0,
+        ready=False,
+        operation=operation,
+        parents=parents,
+        facts=facts,
+        data_sha256=data.sha256 if data else "",
+        created=datetime.now(UTC),
     )
-    figures = "\n".join(
-        f"| {name.replace('_', ' ')} | {value:.4g} |" if isinstance(value, float) else f"| {name.replace('_', ' ')} | {value} |"
-        for name, value in facts.items()
-        if isinstance(value, int | float | str) and not isinstance(value, bool)
-    )
-    return f"**{operation}** from {origin or 'nothing'}\n\n| fact | value |\n| --- | --- |\n{figures}\n"
+    return description.described(coming)

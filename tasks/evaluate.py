@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from model_registry import gates
+from model_registry import description, gates, versions
 from model_registry.gates import RuleOutcome, Verdict, finite
 from model_registry.reference import DataRef, ModelRef
-from model_registry.versions import Version, get
+from model_registry.versions import Version
 from tasks import progress
 from tasks.bundle import Bundle
 from tasks.contest import Contest, against
@@ -84,7 +84,9 @@ def judge_candidate(
         )
         _log(run, verdict, probabilities, test.y, rows.card.classes)
         gates.record(verdict)
-        card = card_of(get(version.name, version.version))
+        judged = versions.get(version.name, version.version)
+        description.write(judged, verdict)
+        card = card_of(judged)
         run.text("model_card.md", as_markdown(card))
         run.text("model_card.html", as_html(card))
     outcome = "passed" if verdict.passed else "refused"

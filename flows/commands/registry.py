@@ -1,4 +1,4 @@
-"""`bequest lineage`, `bequest promote`, `bequest rollback`: the family tree and the stages."""
+"""`bequest promote`, `bequest rollback`: the stages."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -7,15 +7,6 @@ import typer
 from rich.markup import escape
 
 from flows.console import out, print_json, user_errors
-
-
-class Format(StrEnum):
-    """How a family tree is printed."""
-
-    tree = "tree"
-    json = "json"
-    mermaid = "mermaid"
-    svg = "svg"
 
 
 class To(StrEnum):
@@ -28,31 +19,8 @@ class To(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    app.command("lineage", epilog="Example: [bold]bequest lineage digits@production --format mermaid[/]")(lineage)
     app.command("promote", epilog="Example: [bold]bequest promote digits 8 --to production[/]")(promote)
     app.command("rollback", epilog="Example: [bold]bequest rollback digits --reason 'labels were wrong'[/]")(rollback)
-
-
-@user_errors
-def lineage(
-    address: Annotated[str, typer.Argument(metavar="NAME[@stage|/version]", help="A registered version.")],
-    format: Annotated[Format, typer.Option(help="tree for people, json for scripts, mermaid or svg for a page.")] = Format.tree,
-) -> None:
-    """Show the family tree of a version: who it comes from, by which operation."""
-    from model_registry import lineage as family
-    from model_registry import versions
-
-    version = versions.resolve(address)
-    if format is Format.json:
-        print_json(family.as_json(version))
-    elif format is Format.mermaid:
-        out.file.write(family.as_mermaid(version))
-    elif format is Format.svg:
-        from model_registry.drawing import as_svg
-
-        out.file.write(as_svg(version))
-    else:
-        out.print(family.as_text(version), highlight=False, markup=False, soft_wrap=True)
 
 
 @user_errors
@@ -66,7 +34,7 @@ def promote(
 ) -> None:
     """Move a version to a stage; the version that was in production before is archived.
 
-    Exit code 3 where the gate refused the version.
+    Exit code 3 where the gate refused the version, or it is withdrawn.
     """
     from model_registry import stages
 

@@ -10,6 +10,7 @@ from flows.console import err, out, print_json, print_table, user_errors
 
 if TYPE_CHECKING:
     from model_registry.versions import Version
+    from model_registry.withdrawal import Withdrawal
 
 _COLOURS = {"Production": "green", "Staging": "yellow", "Archived": "dim"}
 _ROOMY_WIDTH = 120
@@ -34,7 +35,9 @@ def status(
     shown = [name] if name else versions.names()
     notes = [note for each in shown for note in stages.reconcile(each)]
     notes += [told for each in shown if (champion := stages.champion(each)) and (told := clearance.fault(champion))]
-    rows = _versions(name) if name else _models()
+    withdrawn = _withdrawn(name)
+    rows = _versions(name, withdrawn) if name else _models(withdrawn)
+    notes += _withdrawn_notes(withdrawn)
     if json:
         print_json({"models" if name is None else "versions": rows, "notes": notes})
         return
@@ -45,7 +48,8 @@ def status(
         out.print(f"{empty} `bequest run RECIPE` makes a first one, `bequest import PATH --name NAME` brings one in.")
         return
     left_out = _ROOMY if name and out.is_terminal and out.width < _ROOMY_WIDTH else ()
-    print_table(_table([{key: value for key, value in row.items() if key not in left_out} for row in rows]))
+    idle = () if any(row["withdrawn"] for row in rows) else ("withdrawn",)
+    print_table(_table([{key: value for key, value in row.items() if key not in (*left_out, *idle)} for row in rows]))
     if left_out:
         out.print(f"[dim]{', '.join(left_out)}: in a terminal of {_ROOMY_WIDTH} columns, or with --json[/]", highlight=False)
 
@@ -72,7 +76,26 @@ def _cell(key: str, value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else escape(str(value))
 
 
-def _models() -> list[dict[str, Any]]:
+def _withdrawn(name: str | None) -> "dict[str, tuple[Version, list[Withdrawal]]]":
+    """Withdrawn versions, of one name or of all, each with the withdrawals it is subject to."""
+    from model_registry import versions, withdrawal
+
+    if not withdrawal.any_marked():
+        return {}
+    found = {version.label: version for version in versions.search(f"name = '{name}'" if name else "")}
+    return {label: (found[label], causes) for label, causes in withdrawal.causes(*found.values()).items()}
+
+
+def _withdrawn_notes(withdrawn: "dict[str, tuple[Version, list[Withdrawal]]]") -> list[str]:
+    """What withdrawn versions serve."""
+    return [
+        f"{label} stands in {version.stage.lower()}, but {causes[0].told(label)}"
+        for label, (version, causes) in withdrawn.items()
+        if version.stage in ("Production", "Staging")
+    ]
+
+
+def _models(withdrawn: "dict[str, tuple[Version, list[Withdrawal]]]") -> list[dict[str, Any]]:
     from model_registry import versions
 
     rows = []
@@ -88,25 +111,27 @@ def _models() -> list[dict[str, Any]]:
                 "accuracy": production.test_accuracy if production else None,
                 "versions": len(found),
                 "not ready": sum(not version.ready for version in found),
+                "withdrawn": sum(version.label in withdrawn for version in found),
             }
         )
     return rows
 
 
-def _versions(name: str) -> list[dict[str, Any]]:
+def _versions(name: str, withdrawn: "dict[str, tuple[Version, list[Withdrawal]]]") -> list[dict[str, Any]]:
     from model_registry import versions
 
     found = sorted(versions.search(f"name = '{name}'"), key=lambda version: version.version)
-    return [_row(version) for version in found]
+    return [_row(version, withdrawn.get(version.label, (version, []))[1]) for version in found]
 
 
-def _row(version: "Version") -> dict[str, Any]:
+def _row(version: "Version", causes: "list[Withdrawal]") -> dict[str, Any]:
     return {
         "version": version.label,
         "operation": version.operation if version.ready else "not ready",
         "parents": ", ".join(f"{parent.name}/{parent.version}" for parent in version.parents),
         "stage": version.stage,
         "gate": version.gate,
+        "withdrawn": ", ".join("itself" if cause.of == version.label else f"with {cause.of}" for cause in causes),
         "validation accuracy": version.facts.get("validation_accuracy"),
         "test accuracy": version.test_accuracy,
         "size (bytes)": version.facts.get("size_bytes"),

@@ -1,4 +1,4 @@
-"""Checks of the registry: versions not made by bequest, files gone, stages moved by hand. Loads MLflow."""
+"""Checks of the registry: versions not made by bequest, files gone, stages moved by hand, withdrawn versions. Loads MLflow."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ def registry(repair: bool) -> list[Check]:
     known = versions.search()
     ready = [version for version in known if version.ready]
     names = sorted({version.name for version in known})
-    return [*_unready(versions.unready()), *_files(ready), *_moved(names, repair), *_clearance(names)]
+    return [*_unready(versions.unready()), *_files(ready), *_moved(names, repair), *_clearance(names), *_withdrawn(ready)]
 
 
 def _unready(found: "list[Version]") -> list[Check]:
@@ -111,3 +111,22 @@ def _clearance(names: list[str]) -> list[Check]:
         return [Check("production", "ok", "nothing stands there against the gate's word")]
     remedy = "What is meant to stand there needs a reason; `bequest serve` refuses it until then."
     return [Check("production", "warn", " ".join(faults), remedy)]
+
+
+def _withdrawn(ready: "list[Version]") -> list[Check]:
+    """Withdrawn versions that serve all the same; no finding where there is none."""
+    from model_registry import withdrawal
+
+    serving = [version for version in ready if _serves(version)]
+    withdrawn = withdrawal.causes(*serving)
+    return [
+        Check(
+            f"withdrawn from {version.name}",
+            "fail" if version.stage == "Production" else "warn",
+            f"{version.label} stands in {version.stage.lower()}, but {withdrawn[version.label][0].told(version.label)}",
+            (f"`bequest rollback {version.name}` puts the former version back, " if version.stage == "Production" else "")
+            + f"`bequest promote {version.name} {version.version} --to archived` takes it out.",
+        )
+        for version in serving
+        if version.label in withdrawn
+    ]

@@ -17,8 +17,9 @@ from flows.cli import app
 from flows.commands.run import summarise
 from flows.feedback import Watched
 from flows.outcome import Outcome, as_markdown
+from flows.plan import plan
 from model_registry import store, versions
-from model_registry.errors import BequestError
+from model_registry.errors import BequestError, InputError
 from model_registry.gates import RuleOutcome, Verdict
 from model_registry.reference import ModelRef
 from model_registry.versions import Parent
@@ -88,6 +89,12 @@ def test_promote_ends_with_3_when_the_gate_refused(registry: None, bequest: Call
         ("import", "absent.h5", "--name", "x"),
         ("import", "absent.h5", "--name", "Not A Name"),
         ("promote", "digits", "2", "--to", "nowhere"),
+        ("descendants", "nobody"),
+        ("withdraw", "nobody", "--reason", "x"),
+        ("withdraw", "digits/1"),
+        ("withdraw", "digits/1", "--undo"),
+        ("blame", "digits/2", "--metric", "nothing"),
+        ("diff", "digits/1", "nobody"),
     ],
 )
 def test_commands_end_with_2_when_the_input_is_wrong(registry: None, bequest: Callable[..., Result], words: tuple[str, ...]):
@@ -99,7 +106,13 @@ def test_commands_end_with_2_when_the_input_is_wrong(registry: None, bequest: Ca
 
 @pytest.mark.parametrize(
     ("format", "sign"),
-    [("tree", "└── digits/1"), ("json", '"parent": "digits/1"'), ("mermaid", "flowchart TD"), ("svg", "<svg")],
+    [
+        ("tree", "└── digits/1"),
+        ("json", '"parent": "digits/1"'),
+        ("mermaid", "flowchart TD"),
+        ("svg", "<svg"),
+        ("html", "<td>digits/1</td><td>digits/2</td>"),
+    ],
 )
 def test_lineage_speaks_every_format(
     registry: None, bequest: Callable[..., Result], format: str, sign: str, capsys: pytest.CaptureFixture[str]
@@ -118,6 +131,63 @@ def test_export_writes_what_import_receives(registry: None, bequest: Callable[..
     unnamed = bequest("import", str(tmp_path / "model.h5"))
     assert unnamed.exit_code == 2
     assert "--name: expected the name to register it under" in unnamed.stderr
+
+
+def test_withdraw_tells_what_serves_and_status_shows_it_until_it_is_undone(registry: None, bequest: Callable[..., Result]):
+    bequest("promote", "digits", "2", "--to", "production")
+    done = bequest("withdraw", "digits/1", "--reason", "wrong [labels]")
+    assert "digits/1 is withdrawn, and with it 2 heirs: digits/2, digits/3" in done.stdout
+    assert "digits/2 stands in production: `bequest rollback digits`" in done.stderr
+    refused = bequest("promote", "digits", "3", "--to", "production", "--force", "--reason", "hot fix")
+    assert (refused.exit_code, "digits/1, which is withdrawn" in refused.stderr) == (3, True)
+    shown = bequest("status", "digits")
+    assert "digits/2 stands in production, but it descends from digits/1, which is withdrawn" in shown.stderr
+    assert "wrong [labels]" in shown.stderr
+    assert "with digits/1" in shown.stdout
+    found = json.loads(bequest("withdraw", "digits/1", "--reason", "wrong [labels]", "--json").stdout)
+    assert (found["heirs"], found["in_production"]) == (["digits/2", "digits/3"], ["digits/2"])
+    rows = json.loads(bequest("descendants", "digits/1", "--json").stdout)["descendants"]
+    assert {row["version"]: row["withdrawn"] for row in rows} == {"digits/2": ["digits/1"], "digits/3": ["digits/1"]}
+    assert "with" in bequest("descendants", "digits/1").stdout
+    assert "digits/1 is in use again" in bequest("withdraw", "digits/1", "--undo").stdout
+    plain = bequest("status", "digits")
+    assert "withdrawn" not in plain.stdout + plain.stderr
+    assert json.loads(bequest("status", "--json").stdout)["models"][0]["withdrawn"] == 0
+    assert bequest("descendants", "digits/3").stdout == "Nothing descends from digits/3.\n"
+
+
+def test_blame_prints_the_steps_and_names_the_worst(registry: None, bequest: Callable[..., Result]):
+    store.client().set_model_version_tag("digits", "3", "facts", '{"size_bytes": 25}')
+    shown = bequest("blame", "digits/3", "--metric", "size_bytes")
+    assert shown.exit_code == 0
+    assert "size_bytes got worse most from digits/1 to digits/3 (quantized): +15." in shown.stdout
+    steps = json.loads(bequest("blame", "digits/3", "--metric", "size_bytes", "--json").stdout)["steps"]
+    assert [(step["parent"], step["child"], step["delta"]) for step in steps] == [("digits/1", "digits/3", 15)]
+    assert "Expected one of ['size_bytes']" in bequest("blame", "digits/3", "--metric", "sise_bytes").stderr
+
+
+def test_diff_shows_what_differs_and_says_why_predictions_are_not_compared(registry: None, bequest: Callable[..., Result]):
+    store.client().set_model_version_tag("digits", "2", "facts", '{"size_bytes": 4}')
+    shown = bequest("diff", "digits/1", "digits/2")
+    assert shown.exit_code == 0, shown.output
+    assert ["size_bytes", "10", "4", "-6"] in [line.split() for line in shown.stdout.splitlines()]
+    assert "data: no difference" in shown.stdout
+    assert "the data set of digits/1 does not stand here any more" in shown.stderr
+    found = json.loads(bequest("diff", "digits/2", "digits/3", "--json").stdout)
+    assert found["made"]["gate"] == {"a": "passed", "b": "refused"}
+    assert found["predictions"] is None
+
+
+@pytest.mark.parametrize(
+    "named", ["inherit: {ancestors: [models:/digits/2]}", "train: {distil: {teachers: [models:/digits/2]}}"]
+)
+def test_plan_refuses_a_withdrawn_ancestor_or_teacher(
+    registry: None, bequest: Callable[..., Result], tmp_path: Path, named: str
+):
+    (tmp_path / "heir.yaml").write_text(RECIPE.format(name="heir") + named)
+    bequest("withdraw", "digits/1", "--reason", "wrong labels")
+    with pytest.raises(InputError, match=r"heir\.yaml: .*: digits/2: it descends from digits/1, which is withdrawn"):
+        plan(tmp_path / "heir.yaml", prepare=pytest.fail)
 
 
 def test_status_tells_what_was_moved_by_hand(registry: None, bequest: Callable[..., Result]):

@@ -312,3 +312,17 @@ def test_registry_notes_a_stage_moved_by_hand_in_the_ledger_when_repairing(versi
     assert found()["stages"].found == "as the ledger has them"
     assert found()["production"].state == "warn"
     assert "digits/1 was put into production by hand, and the gate never judged it" in found()["production"].found
+
+
+def test_registry_fails_when_a_withdrawn_version_stands_in_production(version: Callable[[], Any]):
+    from model_registry import store as mlflow_store
+    from model_registry import withdrawal
+
+    made = version()
+    withdrawal.withdraw(made, "wrong labels")
+    assert "withdrawn from digits" not in found()
+    mlflow_store.client().set_registered_model_alias("digits", "production", "1")
+    check = found(repair=True)["withdrawn from digits"]
+    assert check.state == "fail"
+    assert check.found.startswith("digits/1 stands in production, but it is withdrawn (by ")
+    assert "`bequest rollback digits`" in check.remedy

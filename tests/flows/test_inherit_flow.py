@@ -78,6 +78,12 @@ def test_loop_inherits_derives_judges_and_deploys(family: Outcome):
     assert "evaluate.bootstrap_samples" in family.inherited_keys
     assert "train.epochs" not in family.inherited_keys  # stated by the recipe itself
     assert all(version.ready for version in versions.search())
+    logged = {file.path for file in store.client().list_artifacts(family.run_id)}
+    assert {"lineage.txt", "lineage.svg", "lineage.html"} <= logged
+    version = versions.resolve(family.version)
+    text = store.client().get_model_version(version.name, str(version.version)).description
+    assert all(f"{each.name}/{each.version}  " in text for each in version.parents)
+    assert "Gate: **passed**" in text
     served = versions.resolve("cancer@production")
     assert (served.operation, served.stage, served.gate) == ("quantized", "Production", "passed")
     pruned = next(version for version in of("cancer") if version.operation == "pruned")

@@ -81,7 +81,14 @@ def test_lineage_draws_a_shared_ancestor_once(make: Maker):
     assert set(lineage.ancestry(child)) == {"digits/1", "digits/2", "digits/3", "digits/4"}
     assert lineage.descends_from(child, ancestor)
     assert not lineage.descends_from(ancestor, child)
-    assert lineage.as_json(child)["edges"][0] == {"parent": "digits/2", "child": "digits/4", "role": "weights"}
+    assert lineage.as_json(child)["edges"][0] == {
+        "parent": "digits/2",
+        "child": "digits/4",
+        "role": "weights",
+        "operation": "fused",
+        "same_data": True,
+        "deltas": {"validation_accuracy": 0.0},
+    }
     assert lineage.as_mermaid(child).count("-->") == 4
     assert drawing.as_svg(child).count("<g>") == 4
 
