@@ -13,10 +13,10 @@ from typing import Any, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from model_registry import artifacts, gates, manifest
+from model_registry import artifacts, gates, manifest, withdrawal
+from model_registry.ancestry import ancestry
 from model_registry.errors import InputError, IntegrityError
 from model_registry.gates import Verdict
-from model_registry.lineage import ancestry
 from model_registry.store import client, ensure, experiment, plain_errors
 from model_registry.versions import Operation, Parent, Version, find, register, search
 
@@ -67,9 +67,14 @@ def write(version: Version, archive: Path) -> list[str]:
         The labels of the versions in it, parents before children.
 
     Raises:
-        InputError: `archive` can't be written.
+        InputError: `archive` can't be written, or the version, or an ancestor of it, is withdrawn.
         IntegrityError: A file of one of them is missing or was changed, or an ancestor was deleted from the registry.
     """
+    for cause in withdrawal.of(version):
+        raise InputError(
+            f"{version.label}: {cause.told(version.label)}. It is not handed over, as nobody there would know of that: "
+            f"`bequest withdraw {cause.of} --undo` takes the withdrawal back."
+        )
     family = _parents_first(version)
     folders = {member.sha256: artifacts.fetch(member) for member in family}
     index = _Index(version=version.label, versions=[_record(member) for member in family])
@@ -251,7 +256,7 @@ def _registered(record: _Record, folder: Path, parents: list[Parent], archive: P
             run_name=f"received {known.label}",
             tags={"mlflow.source.name": "bequest", "bequest.stage": "handover", "bequest.archive": archive.name},
         )
-    trigger: dict[str, Any] = known.trigger | {"received_from": archive.name, "was": known.label}
+    trigger: dict[str, Any] = known.trigger | {"received_from": archive.name, "was": known.label, "made_by": known.by}
     version = register(
         known.name,
         folder,

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from model_registry import gates, handover, stages, versions
+from model_registry import gates, handover, stages, versions, withdrawal
 from model_registry.errors import InputError, IntegrityError
 from model_registry.gates import Verdict
 
@@ -48,7 +48,8 @@ def test_family_is_received_with_its_edges_facts_and_verdict_but_no_stage(family
     there = versions.resolve(received.version)
     assert (there.operation, there.sha256, there.facts) == (family.operation, family.sha256, family.facts)
     assert (there.stage, there.gate, there.test_accuracy) == ("None", "passed", 0.91)
-    assert there.trigger == {"kind": "manual", "received_from": "out.zip", "was": "digits/4"}
+    told = {"received_from": "out.zip", "was": "digits/4", "made_by": family.by}
+    assert there.trigger == {"kind": "manual"} | told
     fused = versions.get("digits", 3)
     assert [(each.version, each.sha256) for each in fused.parents] == [
         (number, versions.get("digits", number).sha256) for number in (1, 2)
@@ -88,6 +89,12 @@ def test_receiving_again_or_after_it_was_cut_off_makes_nothing_twice(family, els
     assert (received.made, len(received.standing)) == ({}, 4)
     assert versions.get("digits", 4).gate == "passed"
     assert len(versions.search("name = 'digits'")) == 4
+
+
+def test_heir_of_a_withdrawn_version_is_not_handed_over(family, tmp_path):
+    withdrawal.withdraw(versions.get("digits", 2), "wrong labels")
+    with pytest.raises(InputError, match=r"digits/4: it descends from digits/2, which is withdrawn.*--undo"):
+        handover.write(family, tmp_path / "out.zip")
 
 
 def test_equal_families_give_equal_archives(family, tmp_path):
