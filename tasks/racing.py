@@ -21,8 +21,10 @@ CONTROL = "from scratch"
 def hold(job: Job, settings: InheritRace, contestants: dict[str, ModelRef], rows: DataSet) -> Race:
     """Races candidates and the control by successive halving; the control stays to the end.
 
-    All learn as in the last stage of transfer, at the highest learning rate of its stages, which is the control's: at
-    different rates the race would be one of rates. Rows, their order and augmentation are the same for all.
+    Ancestors learn as in the last stage of transfer. Where its first stage is the new head's, that head starts as the best
+    linear one on what they know (Kumar et al., 2022, arXiv:2202.10054): under a head that knows nothing yet, a deep ancestor
+    would lose what it knows before so short a race is over. The control learns at the highest rate of the stages, as it does
+    in transfer. Rows, their order and augmentation are the same for all.
 
     Args:
         job: The loop's run.
@@ -50,25 +52,26 @@ def _racer(job: Job, ref: ModelRef | None, rows: DataSet, train: Pair, validatio
     from tasks.methods.networks.racing import Racer
     from tasks.methods.pruning.masks import Masks
 
-    config = job.recipe.transfer
-    network = fresh(job.recipe, rows) if ref is None else _start(job, ref, rows, train)
+    config, last = job.recipe.transfer, job.recipe.transfer.stages[-1]
+    network = fresh(job.recipe, rows) if ref is None else _start(job, ref, rows, train, validation)
     return Racer(
         network,
         train,
         validation,
         batch_size=config.batch_size,
-        learning_rate=max(stage.learning_rate for stage in config.stages),
+        learning_rate=max(stage.learning_rate for stage in config.stages) if ref is None else last.learning_rate,
         seed=job.recipe.seed,
-        trainable="all" if ref is None else config.stages[-1].unfreeze,
+        trainable="all" if ref is None else last.unfreeze,
         augment=augmenter(job, rows),
         masks=Masks.of(network),
     )
 
 
-def _start(job: Job, ref: ModelRef, rows: DataSet, train: Pair) -> Any:
+def _start(job: Job, ref: ModelRef, rows: DataSet, train: Pair, validation: Pair) -> Any:
     from tasks.methods.networks import store, surgery
     from tasks.methods.networks.batch_statistics import recalibrate
     from tasks.methods.networks.graph import to_functional
+    from tasks.methods.transfer.probe import probed
 
     version, folder, solution = opened(ref)
     network = adapted(job, version, store.load(folder / KERAS_FILE), solution, rows)
@@ -76,7 +79,8 @@ def _start(job: Job, ref: ModelRef, rows: DataSet, train: Pair) -> Any:
         recalibrate(network, train[0], job.recipe.seed)
     if solution.card is not None and solution.card.classes == rows.card.classes:
         return to_functional(network)
-    return surgery.new_head(network, len(rows.card.classes), seed=job.recipe.seed, dropout=job.recipe.model.dropout)
+    headed = surgery.new_head(network, len(rows.card.classes), seed=job.recipe.seed, dropout=job.recipe.model.dropout)
+    return probed(headed, train, validation, job.recipe.seed) if job.recipe.transfer.stages[0].unfreeze == "head" else headed
 
 
 def _drawn(split: Split, most: int, seed: int) -> Pair:

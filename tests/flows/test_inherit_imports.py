@@ -51,7 +51,7 @@ def test_a_solution_hands_down_its_recipe_and_stands_in_the_family_tree(brought:
     family = lineage.ancestry(heir)
     assert {member.operation for label, member in family.items() if label != "way/1"} >= {"trained"}
     edges = lineage.edges(family)
-    assert {role for parent, _, role in edges if parent == "way/1"} == {"solution"}
+    assert {edge.role for edge in edges if edge.parent.label == "way/1"} == {"solution"}
     assert inherit(path).unchanged
 
 

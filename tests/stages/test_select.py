@@ -107,6 +107,18 @@ def test_the_ancestor_that_knows_the_rows_is_chosen_with_its_reason_and_beats_th
     assert kept == json.loads(ranking.model_dump_json())
 
 
+def test_an_ancestor_races_from_the_best_head_on_what_it_knows_whatever_a_short_training_does_to_it(
+    earlier, knowing, measured, target, job_of
+):
+    recipe, data = target
+    others = earlier(knowing, measured().replace({"high": "up", "low": "down"}))  # other classes: it needs a new head
+    stages = [{"unfreeze": "head", "epochs": 1}, {"unfreeze": "all", "epochs": 1, "learning_rate": 20.0}]
+    job = job_of(recipe, inherit={"ancestors": "auto", "race": RACE}, transfer={"stages": stages}, model={"hidden": [16, 8]})
+    ranking = rank(job, "select-1", [others.ref], data)
+    assert ranking.chosen == [others.ref]
+    assert ranking.entries[0].race.loss < 0.3
+
+
 def test_nobody_is_chosen_when_the_control_is_ahead_of_the_best(ranked, earlier, dead, stage_tags):
     ranking, job = ranked([earlier(dead), earlier(dead)])
 

@@ -58,14 +58,26 @@ class Racer:
             masks.apply(model)
         with only(model, trainable):
             self._loop = Loop(model, keras.optimizers.Adam(learning_rate), batch_size, masks)
+        self._best = self._losses()
 
     def __call__(self, epochs: int) -> np.ndarray:
-        """Trains for `epochs` more; the validation loss of each row afterwards, float64 [v], not finite where it diverged."""
+        """Trains for `epochs` more.
+
+        Returns:
+            The validation loss of each row, float64 [v], by the best weights so far, as training keeps them (see `fit`): those
+            at the start count, too. Not finite where it diverged.
+        """
         counts = weights(self._train[1], "none")
         # The loop is traced in its first epoch, and reads flags and momenta then.
         with only(self._model, self._trainable), keeping_pace(self._model, self._steps):
             for _ in range(epochs):
                 self._loop.learn(self._train, counts, self._rng, self._augment)
+        found = self._losses()
+        if not found.mean() >= self._best.mean():  # NaN as well: who diverged is out of the race
+            self._best = found
+        return self._best
+
+    def _losses(self) -> np.ndarray:
         x, y = self._validation
         parts = range(0, len(x), _BATCH)
         # Called as it is: a compiled function would cost more than it saves on so few rows.

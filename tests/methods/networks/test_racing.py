@@ -33,6 +33,14 @@ def test_racer_gives_the_loss_of_each_row_and_goes_on_from_there(rows):
     np.testing.assert_allclose(whole(5), second, rtol=1e-5)  # one optimizer, one order of rows, whatever the pauses
 
 
+def test_racer_keeps_the_best_loss_so_far_as_training_keeps_the_best_weights(rows):
+    model, run = racer(rows)
+    start = run(5)
+    ruined, wild = racer(rows, model, learning_rate=50.0)
+    np.testing.assert_allclose(wild(1), start, rtol=1e-5)
+    assert keras.losses.sparse_categorical_crossentropy(rows[1][1], ruined(rows[1][0])).numpy().mean() > start.mean()
+
+
 def test_racer_trains_the_named_layers_alone_and_leaves_flags_as_they_were(rows):
     model, run = racer(rows, trainable="head")
     before = [weight.numpy() for weight in model.weights]
