@@ -17,6 +17,7 @@ from tasks.contest import unseen_rows
 from tasks.data.dataset import DataSet
 from tasks.data.raw import as_columns
 from tasks.derive import BUNDLE
+from tasks.recipe.summary import leaves
 from tasks.solution import Solution
 
 _EXAMPLES = 20  # changed rows that are told one by one
@@ -135,7 +136,7 @@ def difference(first: Version, second: Version) -> Difference:
     return Difference(
         a=first.label,
         b=second.label,
-        recipe=_changed(*(_flat(side.solution.recipe or {}) for side in (a, b))),
+        recipe=_changed(*(leaves(side.solution.recipe or {}) for side in (a, b))),
         data=_changed(*(_data(side) for side in (a, b))),
         figures={name: Changed(a=known[0].get(name), b=known[1].get(name)) for name in sorted({*known[0], *known[1]})},
         made=_changed(*(_making(side.version) for side in (a, b))),
@@ -147,15 +148,6 @@ def difference(first: Version, second: Version) -> Difference:
 def _changed(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Changed]:
     """Keys whose values differ, in the order of `a`, then of `b`."""
     return {key: Changed(a=a.get(key), b=b.get(key)) for key in {**a, **b} if a.get(key) != b.get(key)}
-
-
-def _flat(value: dict[str, Any], above: str = "") -> dict[str, Any]:
-    """Plain data by dotted keys; lists are values."""
-    flat: dict[str, Any] = {}
-    for key, each in value.items():
-        path = f"{above}{key}"
-        flat |= _flat(each, f"{path}.") if isinstance(each, dict) and each else {path: each}
-    return flat
 
 
 def _data(side: _Side) -> dict[str, Any]:

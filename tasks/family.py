@@ -63,7 +63,8 @@ def family_of(job: Job, heirs: list[Heir], rows: DataSet, *, origins: bool) -> "
     from tasks.methods.networks.predict import predict
 
     models = [store.load(heir.folder / KERAS_FILE) for heir in heirs]
-    said = [predict(model, rows.split("validation").x) for model in models]
+    x = rows.split("validation").x
+    said = [predict(model, x) for model in models]
     kept = [index for index, each in enumerate(said) if np.isfinite(each).all()]
     labels = [heir.version.label for heir in heirs]
     if not kept:
@@ -94,11 +95,9 @@ def _branches(job: Job, heirs: list[Heir], rows: DataSet) -> list[Any]:
         label = ancestor.label if ancestor is not None else FROM_SCRATCH
         groups.setdefault(label, []).append(position)
         ancestors[label] = ancestor
-    return [Branch(label, tuple(found), _start(job, ancestors[label], rows)) for label, found in groups.items()]
+    x = rows.split("train").x
+    return [Branch(label, tuple(found), _start(job, ancestors[label], rows, x)) for label, found in groups.items()]
 
 
-def _start(job: Job, ancestor: Version | None, rows: DataSet) -> Any:
-    if ancestor is None:
-        return fresh(job.recipe, rows)
-    version, folder, solution = opened(ancestor.ref)
-    return origin_of(job, version, folder, solution, rows).model
+def _start(job: Job, ancestor: Version | None, rows: DataSet, x: np.ndarray) -> Any:
+    return fresh(job.recipe, rows) if ancestor is None else origin_of(job, *opened(ancestor.ref), rows, x).model

@@ -98,15 +98,13 @@ def _lessons(job: Job, rows: DataSet) -> "Lessons":
 
 def _chosen(job: Job, members: "Members", lessons: "Lessons") -> "tuple[Contest, list[str]]":
     """Makes, measures and chooses; where asked for, or where the budget leaves no other, an ensemble is distilled."""
-    from tasks.methods.fusion.choice import Limits
     from tasks.methods.fusion.contest import beyond_budget, contest
     from tasks.methods.fusion.making.base import NoFusion
     from tasks.methods.fusion.making.distilling import shrunk
     from tasks.methods.fusion.making.run import make
 
     config = job.recipe.fuse
-    limits = Limits(config.budget.latency_ratio, config.budget.size_bytes)
-    ways = config.ways
+    limits, ways = config.budget.limits, config.ways
     made, notes = make(ways, members, lessons, lambda way: progress.report("fuse", way, ways.index(way), len(ways)))
     outcome = contest(members, made, lessons, limits, config.min_gain)
     ensembles = {each.name: each for each in made if each.name not in outcome.unservable}
@@ -144,10 +142,8 @@ def _records(members: "Members", lessons: "Lessons", taken: "Made | None") -> li
 
 
 def _tell(job: Job, run: StageRun, outcome: "Contest", records: list[dict[str, Any]], notes: list[str]) -> None:
-    from tasks.methods.fusion.choice import Limits
     from tasks.methods.fusion.picture import fusion_png
 
-    config = job.recipe.fuse
     run.json("members.json", records)
     run.json(
         "fusion.json",
@@ -166,7 +162,7 @@ def _tell(job: Job, run: StageRun, outcome: "Contest", records: list[dict[str, A
             for each in outcome.choice.table
         ],
     )
-    run.picture("fusion.png", fusion_png(outcome.choice, Limits(config.budget.latency_ratio, config.budget.size_bytes)))
+    run.picture("fusion.png", fusion_png(outcome.choice, job.recipe.fuse.budget.limits))
     run.tags({"bequest.outcome": "; ".join([outcome.choice.reason, *notes])})
 
 

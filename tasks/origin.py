@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from model_registry.versions import Version
 from tasks.adapt import adapted
 from tasks.data.dataset import DataSet
@@ -29,7 +31,7 @@ class Origin:
     recalibrated: int
 
 
-def origin_of(job: Job, version: Version, folder: Path, solution: Solution, rows: DataSet) -> Origin:
+def origin_of(job: Job, version: Version, folder: Path, solution: Solution, rows: DataSet, x: np.ndarray) -> Origin:
     """Leads an ancestor's network to the target's rows and classes, without any training.
 
     Args:
@@ -38,6 +40,7 @@ def origin_of(job: Job, version: Version, folder: Path, solution: Solution, rows
         folder: Its files, verified.
         solution: What it hands down.
         rows: The target data set.
+        x: The training rows that statistics are measured anew on, where the recipe says so: float32 [n, ...].
 
     Raises:
         InputError: The ancestor can't take the target's input.
@@ -48,7 +51,7 @@ def origin_of(job: Job, version: Version, folder: Path, solution: Solution, rows
 
     seed = job.recipe.seed
     network = adapted(job, version, store.load(folder / KERAS_FILE), solution, rows)
-    measured = recalibrate(network, rows.split("train").x, seed) if job.recipe.transfer.recalibrate else 0
+    measured = recalibrate(network, x, seed) if job.recipe.transfer.recalibrate else 0
     head_kept = solution.card is not None and solution.card.classes == rows.card.classes
     if head_kept:
         model = to_functional(network)

@@ -6,12 +6,12 @@ import numpy as np
 
 from model_registry.reference import ModelRef
 from tasks import progress
-from tasks.adapt import adapted
 from tasks.data.dataset import DataSet, Split
-from tasks.derive import KERAS_FILE, opened
+from tasks.derive import opened
 from tasks.fresh import fresh
 from tasks.learning import Pair, augmenter
 from tasks.methods.selection.race import Race, race
+from tasks.origin import origin_of
 from tasks.recipe.inherit_schema import InheritRace
 from tasks.stage import Job
 
@@ -68,19 +68,12 @@ def _racer(job: Job, ref: ModelRef | None, rows: DataSet, train: Pair, validatio
 
 
 def _start(job: Job, ref: ModelRef, rows: DataSet, train: Pair, validation: Pair) -> Any:
-    from tasks.methods.networks import store, surgery
-    from tasks.methods.networks.batch_statistics import recalibrate
-    from tasks.methods.networks.graph import to_functional
     from tasks.methods.transfer.probe import probed
 
-    version, folder, solution = opened(ref)
-    network = adapted(job, version, store.load(folder / KERAS_FILE), solution, rows)
-    if job.recipe.transfer.recalibrate:
-        recalibrate(network, train[0], job.recipe.seed)
-    if solution.card is not None and solution.card.classes == rows.card.classes:
-        return to_functional(network)
-    headed = surgery.new_head(network, len(rows.card.classes), seed=job.recipe.seed, dropout=job.recipe.model.dropout)
-    return probed(headed, train, validation, job.recipe.seed) if job.recipe.transfer.stages[0].unfreeze == "head" else headed
+    origin = origin_of(job, *opened(ref), rows, train[0])
+    if origin.head_kept or job.recipe.transfer.stages[0].unfreeze != "head":
+        return origin.model
+    return probed(origin.model, train, validation, job.recipe.seed)
 
 
 def _drawn(split: Split, most: int, seed: int) -> Pair:

@@ -64,8 +64,8 @@ def make_heir(job: Job, key: str, ancestor: ModelRef, data: DataRef, objective: 
             }
         )
         run.params({f"stage_{number}": str(stage.model_dump()) for number, stage in enumerate(config.stages)})
-        origin = origin_of(job, version, folder, solution, rows)
         train, validation = pairs(rows)
+        origin = origin_of(job, version, folder, solution, rows, train[0])
         theirs, why = source_rows(version, data, rows) if objectives.get(objective).reads_rows else (None, "")
         most = sum(stage.epochs for stage in config.stages)
         progress.report("transfer", label, 0, most)

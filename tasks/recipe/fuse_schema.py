@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from tasks.methods.fusion.choice import Limits
 from tasks.methods.fusion.ways import AUTO, kind_of, names
 from tasks.recipe.kinds import OneOf
 from tasks.recipe.section import Section
@@ -20,9 +21,9 @@ class FuseBudget(Section):
     size_bytes: int | None = Field(None, ge=1, description="Most bytes of the float32 flatbuffer.")
 
     @property
-    def stated(self) -> bool:
-        """Whether there is a limit."""
-        return self.latency_ratio is not None or self.size_bytes is not None
+    def limits(self) -> Limits:
+        """As the choice takes them."""
+        return Limits(self.latency_ratio, self.size_bytes)
 
 
 class Fuse(Section):
