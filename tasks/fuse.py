@@ -119,7 +119,7 @@ def _chosen(job: Job, members: "Members", lessons: "Lessons") -> "tuple[Contest,
         progress.report("fuse", f"{teacher}, distilled", 0, 1)
         try:
             made.append(shrunk(ensembles[teacher], members, lessons))
-            outcome = contest(members, made, lessons, limits, config.min_gain)
+            outcome = contest(members, made, lessons, limits, config.min_gain, outcome.flatbuffers)
         except NoFusion as error:
             notes.append(str(error))
     notes += [f"{name} is left out: LiteRT has no operation for one of its layers" for name in outcome.unservable]

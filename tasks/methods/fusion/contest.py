@@ -1,7 +1,8 @@
 """Every fused model beside the members alone: what each costs to serve, and which one is taken."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -23,15 +24,24 @@ class Contest:
         taken: The fused model; None where a member goes on alone.
         member: Its position, where one goes on alone; else that of the best.
         unservable: Fused models that LiteRT has no form for, by name.
+        flatbuffers: Of every member and fused model, by name; empty where LiteRT has no form for it.
     """
 
     choice: Choice
     taken: Made | None
     member: int
     unservable: tuple[str, ...]
+    flatbuffers: Mapping[str, bytes]
 
 
-def contest(members: Members, made: Sequence[Made], lessons: Lessons, limits: Limits, min_gain: float) -> Contest:
+def contest(
+    members: Members,
+    made: Sequence[Made],
+    lessons: Lessons,
+    limits: Limits,
+    min_gain: float,
+    known: Mapping[str, bytes] = MappingProxyType({}),
+) -> Contest:
     """Measures all and chooses (see `choose`).
 
     Args:
@@ -40,21 +50,22 @@ def contest(members: Members, made: Sequence[Made], lessons: Lessons, limits: Li
         lessons: The validation rows, and the seed of the bootstrap.
         limits: What serving may cost.
         min_gain: Nats that a fused model must gain.
+        known: Flatbuffers of an earlier contest of the same family, which are not converted again.
     """
     losses, row = members.losses(lessons.y), np.asarray(lessons.validation[0][:1], np.float32)
-    flat = [_float32(model, row) for model in members.models]
-    fused = [(each, _float32(each.model, row)) for each in made]
-    served = [(each, flatbuffer) for each, flatbuffer in fused if flatbuffer]
-    measured = iter(minima_ms([*(each for each in flat if each), *(flatbuffer for _, flatbuffer in served)], row, _TURNS))
+    models = dict(zip(members.labels, members.models, strict=True)) | {each.name: each.model for each in made}
+    flat = {name: known[name] if name in known else _float32(model, row) for name, model in models.items()}
+    served = [name for name, flatbuffer in flat.items() if flatbuffer]
+    latency = dict(zip(served, minima_ms([flat[name] for name in served], row, _TURNS), strict=True))
     options = [
-        Option(label, loss, next(measured) if flatbuffer else np.inf, len(flatbuffer), single=True)
-        for label, loss, flatbuffer in zip(members.labels, losses, flat, strict=True)
+        Option(label, loss, latency.get(label, np.inf), len(flat[label]), single=True)
+        for label, loss in zip(members.labels, losses, strict=True)
     ]
-    options += [Option(each.name, each.losses, next(measured), len(flatbuffer)) for each, flatbuffer in served]
+    options += [Option(each.name, each.losses, latency[each.name], len(flat[each.name])) for each in made if flat[each.name]]
     choice = choose(options, limits, min_gain=min_gain, seed=lessons.settings.seed)
-    taken = next((each for each, _ in served if each.name == choice.name), None)
+    taken = next((each for each in made if each.name == choice.name), None)
     alone = list(members.labels).index(choice.name) if taken is None else members.best(lessons.y)
-    return Contest(choice, taken, alone, tuple(each.name for each, flatbuffer in fused if not flatbuffer))
+    return Contest(choice, taken, alone, tuple(each.name for each in made if not flat[each.name]), flat)
 
 
 def beyond_budget(choice: Choice, min_gain: float) -> str | None:
