@@ -1,5 +1,7 @@
 """A recipe with a budget: ways to compress are searched, the front is registered, and one of it is served."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,14 @@ from model_registry import artifacts, stages, store, versions
 from tasks import plan
 from tasks.bundle import Bundle
 from tasks.methods.litert import LiteRunner
+from tasks.methods.planning import judge
+from tasks.methods.planning.front import Point
 
 RECIPE: dict[str, Any] = {
     "name": "small",
     "data": {"source": "bundled:breast_cancer", "rows": {"start": 0.0, "end": 0.7}},
     "model": {"hidden": [32]},
-    "compress": {"max_drop": 0.1, "search": {"trials": 3, "epochs": 2, "learning_rate": 0.01}},
+    "compress": {"max_drop": 0.2, "search": {"trials": 3, "epochs": 2, "learning_rate": 0.01}},
     "transfer": {"stages": [{"unfreeze": "all", "epochs": 4, "learning_rate": 0.01}]},
     "train": {"epochs": 2, "search": {"trials": 0}},
     "deploy": {"to": "production", "max_disagreement": 0.2},
@@ -32,8 +36,20 @@ def run(folder: Path, name: str, **budget: float) -> Outcome:
 
 
 @pytest.fixture(scope="module")
-def served(flows: Path) -> Outcome:
-    return run(flows, "small", ratio=1.5)
+def served(flows: Path) -> Iterator[Outcome]:
+    """A run whose uncompressed network is the most accurate: on so few rows, rounding would settle it otherwise."""
+    whole = judge.judge
+
+    def judged(*args: Any, **kwargs: Any) -> dict[str, tuple[Point, bytes]]:
+        found = whole(*args, **kwargs)
+        if kwargs["candidate"] == 0:
+            point, flatbuffer = found["float32"]
+            found["float32"] = replace(point, accuracy=1.0), flatbuffer
+        return found
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(judge, "judge", judged)
+        yield run(flows, "small", ratio=1.5)
 
 
 def test_the_point_that_is_served_keeps_within_the_budget(served: Outcome):
@@ -44,7 +60,7 @@ def test_the_point_that_is_served_keeps_within_the_budget(served: Outcome):
     folder = artifacts.fetch(version)
     size = (folder / "bundle" / "model.tflite").stat().st_size
     assert version.facts["size_bytes"] == size
-    assert version.facts["validation_accuracy"] >= version.facts["validation_accuracy_before"] - 0.1
+    assert version.facts["validation_accuracy"] >= version.facts["validation_accuracy_before"] - 0.2
     assert any("times smaller than float32" in note for note in served.notes)
     Bundle.open(folder / "bundle")
 
