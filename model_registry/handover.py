@@ -269,6 +269,7 @@ def _registered(record: _Record, folder: Path, parents: list[Parent], archive: P
         trigger=trigger,
         facts=known.facts,
         description=record.description,
+        standing=lambda: _standing(known),
     )
     with plain_errors(f"receiving {known.label}"):
         client().set_terminated(run.info.run_id)

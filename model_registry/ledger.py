@@ -7,7 +7,7 @@ that sorts by time.
 import getpass
 import uuid
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from mlflow.exceptions import MlflowException
@@ -16,12 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from model_registry.store import absent, client, plain_errors
 
 _PREFIX = "promotion."
+_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 Move = Literal["promotion", "rollback", "archival", "found"]
 
 
 def now() -> str:
     """The time in UTC, to the microsecond."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.now(UTC).strftime(_TIME)
 
 
 def who() -> str:
@@ -49,7 +50,14 @@ class Entry(BaseModel):
 
 
 def add(name: str, entry: Entry) -> None:
-    """Appends an entry; the key is unique, so that two writers never overwrite each other."""
+    """Appends an entry; the key is unique, so that two writers never overwrite each other.
+
+    Entries are read by time, and clocks of two machines differ: one that would stand before the last is dated right after it.
+    """
+    last = max((each.at for each in read(name)), default="")
+    if entry.at <= last:
+        moment = datetime.fromisoformat(last) + timedelta(microseconds=1)
+        entry = entry.model_copy(update={"at": moment.strftime(_TIME)})
     with plain_errors(f"writing the promotion ledger of {name}"):
         client().set_registered_model_tag(name, f"{_PREFIX}{entry.at}.{uuid.uuid4().hex[:8]}", entry.model_dump_json())
 

@@ -4,15 +4,12 @@ MLflow's own stage field is deprecated, and its UI shows aliases; the field is m
 A move made by hand in the UI is honoured: every read goes to the aliases, and `reconcile` notes it in the ledger.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Literal
-
-from filelock import FileLock
 
 from model_registry import artifacts, clearance, ledger, marks, restoring, withdrawal
 from model_registry.errors import BequestError, GateRefused, InputError
-from model_registry.store import client, ensure, plain_errors
+from model_registry.locks import one_at_a_time
+from model_registry.store import client, plain_errors
 from model_registry.versions import Version, at, find, get, search
 
 Target = Literal["staging", "production", "archived"]
@@ -21,14 +18,6 @@ Target = Literal["staging", "production", "archived"]
 def champion(name: str) -> Version | None:
     """The version in production, if any."""
     return at(name, "production")
-
-
-@contextmanager
-def _one_at_a_time(name: str) -> Iterator[None]:
-    folder = ensure().home / "locks"
-    folder.mkdir(exist_ok=True)
-    with FileLock(folder / f"{name}.lock"):
-        yield
 
 
 def promote(
@@ -64,7 +53,7 @@ def promote(
         IntegrityError: Its files were changed.
         GateRefused: The gate refused it, or never judged it, and `force` is not given; or it is withdrawn.
     """
-    with _one_at_a_time(name):
+    with one_at_a_time(name):
         _reconcile(name)
         candidate = get(name, version)
         _check_champion(candidate, expected)
@@ -98,7 +87,7 @@ def rollback(name: str, *, to: str | None = None, reason: str = "") -> Version:
         GateRefused: It stood there by hand alone: the gate refused it or never judged it, and nobody answered for it;
             or it is withdrawn.
     """
-    with _one_at_a_time(name):
+    with one_at_a_time(name):
         _reconcile(name)
         present = champion(name)
         number = None if present is None else present.version
@@ -123,7 +112,7 @@ def reconcile(name: str) -> list[str]:
     Returns:
         What was found moved by hand, one line each.
     """
-    with _one_at_a_time(name):
+    with one_at_a_time(name):
         return _reconcile(name)
 
 

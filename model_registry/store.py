@@ -59,7 +59,7 @@ def plain_errors(doing: str) -> Iterator[None]:
         uri = re.sub(r"(?<=://)[^/]*@", "", current().tracking_uri)  # without a password
         if any(sign in text for sign in _NO_STORE):
             raise InputError(
-                f"MLFLOW_TRACKING_URI: expected sqlite:///FILE, or http(s)://HOST[:PORT] of an MLflow server. "
+                "MLFLOW_TRACKING_URI: expected sqlite:///FILE, postgresql://..., or http(s)://HOST[:PORT] of an MLflow server. "
                 f"Received: {uri!r}. Correct it, or unset it to have a store in this workspace."
             ) from error
         if "database is locked" in text:
@@ -134,7 +134,7 @@ def experiment(name: str) -> Experiment:
         if found is not None:
             return found
         # A remote server knows better where its artifacts belong.
-        location = (space.artifacts / name).as_uri() if space.tracking_uri.startswith("sqlite") else None
+        location = None if space.tracking_uri.startswith("http") else (space.artifacts / name).as_uri()
         try:
             return store.get_experiment(store.create_experiment(title, artifact_location=location))
         except MlflowException as error:

@@ -8,6 +8,7 @@ by other means than bequest, and is never chosen, served or promoted.
 import difflib
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraint
 
 from model_registry import ledger, manifest
 from model_registry.errors import InputError
+from model_registry.locks import one_at_a_time
 from model_registry.reference import ModelRef
 from model_registry.store import absent, client, experiment, plain_errors
 
@@ -160,8 +162,12 @@ def register(
     trigger: dict[str, Any] | None = None,
     facts: dict[str, Any] | None = None,
     description: str = "",
+    standing: Callable[[], Version | None] = lambda: None,
 ) -> Version:
     """Registers the files in `folder` as the next version of `name`.
+
+    The files go up first, at the caller's leisure; what follows is one turn on the name: of several processes that made the
+    same at once, the first registers it and all get its version.
 
     Args:
         name: The registered model's name; made where absent.
@@ -176,6 +182,7 @@ def register(
         trigger: What started the loop (manual, schedule, drift), and why.
         facts: What the edge cost and gave: metrics, sizes, seconds.
         description: Markdown for MLflow's UI.
+        standing: Looks for the version that another process may have made of the same meanwhile.
 
     Raises:
         StoreError: The store failed; no version was made.
@@ -206,14 +213,20 @@ def register(
         store.log_model_artifacts(logged.model_id, str(folder))
         store.finalize_logged_model(logged.model_id, "READY")
         _ensure_name(name)
-        made = store.create_model_version(
-            name,
-            source=f"models:/{logged.model_id}",
-            run_id=run_id,
-            tags=tags,
-            description=description,
-            model_id=logged.model_id,  # a server refuses a LoggedModel's source without it
-        )
+    with one_at_a_time(name):
+        if (already := standing()) is not None:
+            with plain_errors(f"leaving {already.label} as it is"):
+                store.delete_logged_model(logged.model_id)
+            return already
+        with plain_errors(f"registering a {operation} version of {name}"):
+            made = store.create_model_version(
+                name,
+                source=f"models:/{logged.model_id}",
+                run_id=run_id,
+                tags=tags,
+                description=description,
+                model_id=logged.model_id,  # a server refuses a LoggedModel's source without it
+            )
     return from_mlflow(made)
 
 

@@ -14,6 +14,7 @@ from model_registry import ledger
 from model_registry.ancestry import ancestry, descendants
 from model_registry.edges import edges
 from model_registry.errors import GateRefused, InputError
+from model_registry.locks import one_at_a_time
 from model_registry.store import client, plain_errors
 from model_registry.versions import Version, find, get, with_aliases
 
@@ -122,12 +123,14 @@ def withdraw(version: Version, reason: str) -> Withdrawn:
         raise InputError(
             f"--reason: expected why {version.label} is withdrawn; it is kept with the version. Received: nothing."
         )
-    last = version.withdrawals[-1] if version.withdrawals else {}
-    if last.get("undone", True) or last.get("reason") != reason:
-        _append(version, {"at": ledger.now(), "by": ledger.who(), "reason": reason, "undone": False})
-    heirs = list(descendants(version).values())
-    for each in (version, *heirs):
-        _mark(each, {*each.withdrawn, version.label})
+    with one_at_a_time(version.name):  # no promotion may have looked before and move after
+        version = get(version.name, version.version)
+        last = version.withdrawals[-1] if version.withdrawals else {}
+        if last.get("undone", True) or last.get("reason") != reason:
+            _append(version, {"at": ledger.now(), "by": ledger.who(), "reason": reason, "undone": False})
+        heirs = list(descendants(version).values())
+        for each in (version, *heirs):
+            _mark(each, {*each.withdrawn, version.label})
     return _outcome(version, heirs)
 
 
@@ -139,6 +142,13 @@ def undo(version: Version, reason: str = "") -> Withdrawn:
     Raises:
         InputError: It is not withdrawn, or not itself but with an ancestor.
     """
+    with one_at_a_time(version.name):
+        version = get(version.name, version.version)
+        heirs = _undone(version, reason)
+    return _outcome(version, heirs)
+
+
+def _undone(version: Version, reason: str) -> list[Version]:
     own = {root for root in version.withdrawn if root == version.label or find(*_split(root)) is None}
     if not own:
         causing = [cause.of for cause in of(version)]
@@ -154,7 +164,7 @@ def undo(version: Version, reason: str = "") -> Withdrawn:
     if version.withdrawals and not version.withdrawals[-1].get("undone", True):
         _append(version, {"at": ledger.now(), "by": ledger.who(), "reason": reason, "undone": True})
     _mark(version, set(version.withdrawn) - own)
-    return _outcome(version, heirs)
+    return heirs
 
 
 def _cause(root: str, family: dict[str, Version]) -> Withdrawal | None:

@@ -58,6 +58,11 @@ class Workspace:
         return self.home / "results"
 
 
+def sqlite_file(uri: str) -> Path | None:
+    """The file of a sqlite address; None for any other store."""
+    return Path(uri.removeprefix("sqlite:///").split("?", 1)[0]) if uri.startswith("sqlite:///") else None
+
+
 def current() -> Workspace:
     """The workspace of this process."""
     return Workspace(Path(os.environ.get("BEQUEST_HOME") or ".bequest").absolute())

@@ -183,6 +183,7 @@ def _register(name: str, key: str, content: _Content, facts: dict[str, Any], *, 
                 run_id=run.run_id,
                 stage_key=key,
                 trigger={"kind": "import", "reason": facts.get("source") or title},
+                standing=lambda: _standing(name, key),
                 facts=facts,
                 description=f"**inherited** from `{title}`\n\nSource: {source}. Licence: {licence}.",
             )

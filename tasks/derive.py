@@ -41,6 +41,11 @@ def _handed_down(ref: ModelRef) -> Parent:
 
 def standing(job: Job, key: str) -> ModelRef | None:
     """The version this stage made in an earlier run that was cut off before its result was kept, if it is whole."""
+    version = _whole(job, key)
+    return None if version is None else version.ref
+
+
+def _whole(job: Job, key: str) -> Version | None:
     if stage_of(key) in job.refreshed:
         return None
     for version in versions.made_by(job.name, key):
@@ -49,7 +54,7 @@ def standing(job: Job, key: str) -> ModelRef | None:
         except IntegrityError as error:
             log.warning("%s is made again: %s", version.label, error)
             continue
-        return version.ref
+        return version
     return None
 
 
@@ -125,6 +130,7 @@ def derive(
             trigger=job.trigger,
             facts=facts,
             description=_description(job.name, operation, parents, facts, data),
+            standing=lambda: _whole(job, key),
         )
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.doctor.check import Check
-from flows.doctor.store import sqlite_file
-from model_registry.workspace import current
+from model_registry.workspace import current, sqlite_file
 
 if TYPE_CHECKING:
     from model_registry.versions import Version

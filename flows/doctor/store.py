@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 from flows.doctor.check import Check
-from model_registry.workspace import current
+from model_registry.workspace import current, sqlite_file
 
 _LOCK_PATIENCE_S = 3.0
 
@@ -21,11 +21,6 @@ def databases(_: bool) -> list[Check]:
     else:
         checks.append(_remote(space.tracking_uri))
     return checks + [_sqlite(name, file) for name, file in files.items()]
-
-
-def sqlite_file(uri: str) -> Path | None:
-    """The file of a sqlite address; None for any other store."""
-    return Path(uri.removeprefix("sqlite:///").split("?", 1)[0]) if uri.startswith("sqlite:///") else None
 
 
 def _sqlite(name: str, file: Path) -> Check:

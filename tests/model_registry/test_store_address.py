@@ -27,7 +27,7 @@ def test_an_address_of_no_store_is_named_with_what_is_expected(home: None, monke
     with pytest.raises(InputError) as told:
         versions.search()
     assert str(told.value) == (
-        "MLFLOW_TRACKING_URI: expected sqlite:///FILE, or http(s)://HOST[:PORT] of an MLflow server. "
+        "MLFLOW_TRACKING_URI: expected sqlite:///FILE, postgresql://..., or http(s)://HOST[:PORT] of an MLflow server. "
         f"Received: {address!r}. Correct it, or unset it to have a store in this workspace."
     )
 
