@@ -11,16 +11,19 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 from requests.exceptions import RequestException
+from sqlalchemy import create_engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from model_registry.errors import InputError, StoreError
-from model_registry.workspace import Workspace, activate, current
+from model_registry.workspace import Workspace, activate, current, sqlite_file
 
 # Migration notes of a fresh store tell the user nothing to act on, and `plain_errors` tells a fault once, without the SQL
 # and without each time it was tried.
 for noisy in (
     "mlflow.store.db.utils",
     "mlflow.store.model_registry.sqlalchemy_store",
+    "mlflow.store.model_registry.abstract_store",
     "alembic",
     "urllib3.connectionpool",
 ):
@@ -29,6 +32,7 @@ for noisy in (
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "INVALID_PARAMETER_VALUE")
 # What MLflow says of an address that names no store of a kind it (still) keeps a registry in.
 _NO_STORE = ("unsupported URI", "filesystem tracking backend")
+_OPENING = 0x62657175657374  # "bequest"
 _BEFORE_CAUSE = re.compile(r"\[(?:Errno|SSL:) ?-?\w+\] |\): |>, |Error\(")
 
 
@@ -96,17 +100,45 @@ def _client(uri: str) -> MlflowClient:
 def ensure() -> Workspace:
     """Makes the workspace's store where there is none yet, and returns the workspace.
 
-    Two processes on a fresh sqlite file race in its migration, so the first use is under a lock.
+    Two processes on a fresh database race in its migration, so the first use is under a lock; a server made its own.
 
     Raises:
         StoreError: The store can't be reached or made.
     """
     space = activate()
-    if space.tracking_uri.startswith("sqlite"):
-        with plain_errors("opening it"), FileLock(space.home / "store.lock"):
-            space.artifacts.mkdir(parents=True, exist_ok=True)
-            _client(space.tracking_uri).search_experiments(max_results=1)
+    if not space.tracking_uri.startswith("http"):
+        space.artifacts.mkdir(parents=True, exist_ok=True)
+        _made(space.tracking_uri)
     return space
+
+
+@lru_cache(maxsize=4)
+def _made(uri: str) -> None:
+    with plain_errors("opening it"), _alone(uri):
+        _client(uri).search_experiments(max_results=1)
+
+
+@contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Holds a database against others that open it. The lock is where the database is: workspaces may share one."""
+    file = sqlite_file(uri)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(file.parent / "store.lock"):
+            yield
+    elif uri.startswith("postgresql"):
+        try:
+            engine = create_engine(uri, poolclass=NullPool)
+        except ModuleNotFoundError as error:
+            raise InputError(
+                f"MLFLOW_TRACKING_URI: a PostgreSQL database needs the package {error.name}: `pip install 'bequest[postgresql]'`; "
+                "http(s)://HOST[:PORT] of an MLflow server over it does not."
+            ) from error
+        with engine.connect() as connection:  # the lock ends with the connection
+            connection.execute(select(func.pg_advisory_lock(_OPENING)))
+            yield
+    else:
+        yield
 
 
 @lru_cache(maxsize=4)
