@@ -49,30 +49,36 @@ class Entry(BaseModel):
     verdict: dict[str, Any] = Field(default_factory=dict)
 
 
-def add(name: str, entry: Entry) -> None:
-    """Appends an entry; the key is unique, so that two writers never overwrite each other.
+def dated(entry: Entry, entries: list[Entry]) -> Entry:
+    """The entry as it comes after all others: they are read by time, and clocks of two machines differ."""
+    last = max((each.at for each in entries), default="")
+    if entry.at > last:
+        return entry
+    moment = datetime.fromisoformat(last) + timedelta(microseconds=1)
+    return entry.model_copy(update={"at": moment.strftime(_TIME)})
 
-    Entries are read by time, and clocks of two machines differ: one that would stand before the last is dated right after it.
-    """
-    last = max((each.at for each in read(name)), default="")
-    if entry.at <= last:
-        moment = datetime.fromisoformat(last) + timedelta(microseconds=1)
-        entry = entry.model_copy(update={"at": moment.strftime(_TIME)})
+
+def add(name: str, entry: Entry) -> None:
+    """Appends an entry; the key is unique, so that two writers never overwrite each other."""
     with plain_errors(f"writing the promotion ledger of {name}"):
         client().set_registered_model_tag(name, f"{_PREFIX}{entry.at}.{uuid.uuid4().hex[:8]}", entry.model_dump_json())
 
 
-def read(name: str) -> list[Entry]:
-    """All entries of a name, oldest first; empty where the name is unknown. Tags of another form are not entries."""
-    with plain_errors(f"reading the promotion ledger of {name}"):
+def tags(name: str) -> dict[str, str]:
+    """The tags of a registered model; none where the name is unknown."""
+    with plain_errors(f"reading the tags of {name}"):
         try:
-            tags = client().get_registered_model(name).tags or {}
+            return dict(client().get_registered_model(name).tags or {})
         except MlflowException as error:
             if not absent(error):
                 raise
-            return []
+            return {}
+
+
+def read(name: str) -> list[Entry]:
+    """All entries of a name, oldest first; empty where the name is unknown. Tags of another form are not entries."""
     entries = []
-    for key, value in sorted(tags.items()):
+    for key, value in sorted(tags(name).items()):
         if key.startswith(_PREFIX):
             with suppress(ValidationError):
                 entries.append(Entry.model_validate_json(value))

@@ -6,10 +6,9 @@ A move made by hand in the UI is honoured: every read goes to the aliases, and `
 
 from typing import Any, Literal
 
-from model_registry import artifacts, clearance, ledger, marks, restoring, withdrawal
+from model_registry import artifacts, clearance, ledger, marks, moves, restoring, withdrawal
 from model_registry.errors import BequestError, GateRefused, InputError
 from model_registry.locks import one_at_a_time
-from model_registry.store import client, plain_errors
 from model_registry.versions import Version, at, find, get, search
 
 Target = Literal["staging", "production", "archived"]
@@ -58,7 +57,7 @@ def promote(
         candidate = get(name, version)
         _check_champion(candidate, expected)
         if to == "archived":
-            return _archive(candidate, reason=reason)
+            return moves.archive(candidate, reason=reason)
         if to == "staging" and candidate.stage == "Production":
             raise InputError(
                 f"{candidate.label} is in production already. To take it out, archive it "
@@ -68,13 +67,15 @@ def promote(
         _check(candidate, to, force=force, reason=reason)
         if to == "production" and clearance.fault(candidate):
             entry = ledger.Entry(version=version, came_from="Production", to="Production", reason=reason, verdict=verdict or {})
-            ledger.add(name, entry)
+            ledger.add(name, ledger.dated(entry, ledger.read(name)))
             return candidate
-        return _move(candidate, to, reason=reason, verdict=verdict)
+        return moves.move(candidate, to, reason=reason, verdict=verdict)
 
 
 def rollback(name: str, *, to: str | None = None, reason: str = "") -> Version:
     """Puts a version back into production that stood there before. It stays where it is the present one.
+
+    A rollback that was cut off is finished by the next, which then goes no further back.
 
     Args:
         name: The registered model's name.
@@ -88,8 +89,11 @@ def rollback(name: str, *, to: str | None = None, reason: str = "") -> Version:
             or it is withdrawn.
     """
     with one_at_a_time(name):
+        unfinished = moves.under_way(name)
         _reconcile(name)
         present = champion(name)
+        if to is None and present is not None and _is(unfinished, "rollback", present):
+            return present  # this very rollback was cut off after the alias had moved; a second one would go too far back
         number = None if present is None else present.version
         entries = ledger.read(name)
         target = get(name, restoring.target(name, entries, number, to))
@@ -103,11 +107,11 @@ def rollback(name: str, *, to: str | None = None, reason: str = "") -> Version:
             )
         came_from = "" if present is None else f" from {present.label}"
         asked = "" if to is None else f", to {to}"
-        return _move(target, "production", move="rollback", reason=reason or f"rollback{came_from}{asked}")
+        return moves.move(target, "production", kind="rollback", reason=reason or f"rollback{came_from}{asked}")
 
 
 def reconcile(name: str) -> list[str]:
-    """Notes in the ledger what was moved by hand, and mends what a kill in the middle of a move left behind.
+    """Notes in the ledger what was moved by hand, and finishes what a kill in the middle of a move left behind.
 
     Returns:
         What was found moved by hand, one line each.
@@ -116,7 +120,22 @@ def reconcile(name: str) -> list[str]:
         return _reconcile(name)
 
 
+def _is(entry: ledger.Entry | None, kind: ledger.Move, version: Version) -> bool:
+    return entry is not None and (entry.move, entry.version) == (kind, version.version)
+
+
 def _reconcile(name: str) -> list[str]:
+    unfinished = moves.under_way(name)
+    if unfinished is not None:
+        moves.finish(name, unfinished)
+    told = _noted(name)
+    if unfinished is not None:
+        moves.forget(name)
+    return told
+
+
+def _noted(name: str) -> list[str]:
+    """Adds to the ledger what was moved by hand, and mends what follows from aliases and ledger."""
     entries = ledger.read(name)
     present, noted = champion(name), ledger.in_production(entries)
     if present is not None and present.version != noted:
@@ -127,7 +146,7 @@ def _reconcile(name: str) -> list[str]:
             came_from=came_from,
             to="Production",
             replaced=ledger.predecessor(entries, present.version),
-            reason="moved by hand, or a promotion was cut off",
+            reason="moved by hand",
         )
         gate = present.gate or "never judged"
         note = f"{present.label} was put into production by other means than bequest (gate: {gate})"
@@ -135,13 +154,14 @@ def _reconcile(name: str) -> list[str]:
         left = find(name, noted)
         # What leaves production is archived, whoever takes it out; a version that was deleted is nowhere.
         to = "None" if left is None else "Staging" if left.stage == "Staging" else "Archived"
-        reason = "deleted" if left is None else "taken out by hand, or an archival was cut off"
+        reason = "deleted" if left is None else "taken out by hand"
         entry = ledger.Entry(move="found", version=noted, came_from="Production", to=to, reason=reason)
         how = "deleted from the registry" if left is None else "taken out of production"
         note = f"{name}/{noted} was {how} by other means than bequest; nothing stands in production"
     else:
         _mend(name, entries)
         return []
+    entry = ledger.dated(entry, entries)
     ledger.add(name, entry)
     _mend(name, [*entries, entry])
     return [note]
@@ -191,53 +211,3 @@ def _check(candidate: Version, to: Target, *, force: bool, reason: str) -> None:
             )
         if not reason:
             raise InputError("--force needs --reason: it is kept in the promotion ledger.")
-
-
-def _move(
-    candidate: Version, to: Target, *, reason: str, verdict: dict[str, Any] | None = None, move: ledger.Move = "promotion"
-) -> Version:
-    stage = to.capitalize()
-    before = at(candidate.name, to)
-    if before is not None and before.version == candidate.version:
-        return candidate
-    replaced = before.version if before is not None else None
-    if before is None and to == "production":
-        # The former one was archived or taken out: a rollback still goes back to it.
-        replaced = ledger.predecessor(ledger.read(candidate.name), candidate.version)
-    with plain_errors(f"moving {candidate.label} to {stage}"):
-        client().set_registered_model_alias(candidate.name, to, str(candidate.version))
-    marks.clear(candidate, stage)
-    ledger.add(
-        candidate.name,
-        ledger.Entry(
-            move=move,
-            version=candidate.version,
-            came_from=candidate.stage,
-            to=stage,
-            replaced=replaced,
-            reason=reason,
-            verdict=verdict or {},
-        ),
-    )
-    marks.mirror(candidate, stage)
-    if before is not None:
-        if to == "production":
-            marks.mark_archived(before, by=candidate.version)
-        else:
-            marks.mirror(before, "None")
-    return get(candidate.name, candidate.version)
-
-
-def _archive(version: Version, *, reason: str) -> Version:
-    if version.stage == "Archived":
-        return version
-    with plain_errors(f"archiving {version.label}"):
-        for alias in ("production", "staging"):
-            if alias in version.aliases:
-                client().delete_registered_model_alias(version.name, alias)
-    ledger.add(
-        version.name,
-        ledger.Entry(move="archival", version=version.version, came_from=version.stage, to="Archived", reason=reason),
-    )
-    marks.mark_archived(version, by=None)
-    return get(version.name, version.version)

@@ -23,7 +23,7 @@ PREFIX = "ticket."
 # A ticket of another machine that has not moved at the head of the queue for so long counts as left behind: what is done
 # in one turn takes seconds. This one's own clock alone is asked.
 _PATIENCE_S = 300.0
-_POLL_S = 0.05
+_POLL_S = 0.1  # for each one ahead: a long queue must not keep the store busy with looks at it
 
 
 @dataclass(frozen=True)
@@ -46,20 +46,18 @@ class Ticket:
         return self.number, self.key
 
 
-def queue(name: str) -> list[Ticket] | None:
-    """All tickets of a name, the first in line first; None where there is no such name."""
+def queue(name: str) -> list[Ticket]:
+    """All tickets of a name, the first in line first."""
+    standing: list[Ticket] = []
     with plain_errors(f"reading who works on {name}"):
         for model in client().search_registered_models(f"name = '{name}'", max_results=1):
-            return sorted((_ticket(key, value) for key, value in _tags(model.tags).items()), key=lambda each: each.place)
-    return None
+            standing += [_ticket(key, value) for key, value in (model.tags or {}).items() if key.startswith(PREFIX)]
+    return sorted(standing, key=lambda each: each.place)
 
 
 @contextmanager
 def turn(name: str) -> Iterator[None]:
     """Waits for this process's turn on a name and keeps it. Where there is no such name, there is nothing to wait for."""
-    if queue(name) is None:
-        yield
-        return
     key = _queued(name)
     try:
         yield
@@ -82,12 +80,13 @@ def _queued(name: str) -> str:
     """Takes a ticket and waits until it is the first."""
     key = f"{PREFIX}{uuid.uuid4().hex[:12]}"
     try:
-        _hang_up(name, key, 0)
-        number = 1 + max(each.number for each in queue(name) or [Ticket("", 0, "")])
+        if not _hang_up(name, key, 0):
+            return key
+        number = 1 + max((each.number for each in queue(name)), default=0)
         _hang_up(name, key, number)
         seen: tuple[Ticket, float] | None = None
         while True:
-            standing = queue(name) or []
+            standing = queue(name)
             if key not in [each.key for each in standing]:  # taken down as left behind: this process was asleep for long
                 return _queued(name)
             ahead = [each for each in standing if each.key != key and (not each.number or each.place < (number, key))]
@@ -101,20 +100,23 @@ def _queued(name: str) -> str:
                 seen = (first, now)
             elif now - seen[1] > _PATIENCE_S:
                 take_down(name, first.key)
-            time.sleep(_POLL_S)
+            time.sleep(_POLL_S * len(ahead))
     except BaseException:
         with suppress(StoreError):
             take_down(name, key)
         raise
 
 
-def _hang_up(name: str, key: str, number: int) -> None:
+def _hang_up(name: str, key: str, number: int) -> bool:
+    """Writes a ticket; False where there is no such name."""
     with plain_errors(f"queueing for {name}"):
-        client().set_registered_model_tag(name, key, json.dumps({"number": number, "holder": processes.signature()}))
-
-
-def _tags(tags: dict[str, str] | None) -> dict[str, str]:
-    return {key: value for key, value in (tags or {}).items() if key.startswith(PREFIX)}
+        try:
+            client().set_registered_model_tag(name, key, json.dumps({"number": number, "holder": processes.signature()}))
+        except MlflowException as error:
+            if not absent(error):
+                raise
+            return False
+    return True
 
 
 def _ticket(key: str, value: str) -> Ticket:

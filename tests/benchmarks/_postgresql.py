@@ -90,9 +90,7 @@ def mlflow_server(uri: str, folder: Path) -> Iterator[str]:
     environment |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
     log = folder / "mlflow.log"
     with log.open("wb") as opened:
-        server = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=opened, stderr=opened, start_new_session=True
-        )
+        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=opened, stderr=opened, start_new_session=True)
     address = f"http://127.0.0.1:{port}"
     try:
         _wait(lambda: _healthy(address), server, log)

@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def judge(done: list[dict[str, Any]]) -> dict[str, Any]:
     # Each entry names the one before it as replaced: else a move was decided on what was no longer so.
     torn = [
         (before.version, after.version)
-        for before, after in zip(entries, entries[1:], strict=False)
+        for before, after in pairwise(entries)
         if after.replaced != before.version
     ]
     found = [entry.model_dump() for entry in entries if entry.move != "promotion"]
@@ -108,9 +109,7 @@ def main(folder: Path, writers: int, each: int) -> None:
     fork = multiprocessing.get_context("fork")
     results = fork.SimpleQueue()
     start = time.perf_counter()
-    processes = [
-        fork.Process(target=_writer, args=(folder / f"machine-{who}", who, each, results)) for who in range(writers)
-    ]
+    processes = [fork.Process(target=_writer, args=(folder / f"machine-{who}", who, each, results)) for who in range(writers)]
     for process in processes:
         process.start()
     outcomes = [results.get() for _ in processes]
