@@ -76,9 +76,14 @@ def tags(name: str) -> dict[str, str]:
 
 
 def read(name: str) -> list[Entry]:
-    """All entries of a name, oldest first; empty where the name is unknown. Tags of another form are not entries."""
+    """All entries of a name, oldest first; empty where the name is unknown."""
+    return among(tags(name))
+
+
+def among(found: dict[str, str]) -> list[Entry]:
+    """The entries among the tags of a registered model, oldest first; tags of another form are none."""
     entries = []
-    for key, value in sorted(tags(name).items()):
+    for key, value in sorted(found.items()):
         if key.startswith(_PREFIX):
             with suppress(ValidationError):
                 entries.append(Entry.model_validate_json(value))

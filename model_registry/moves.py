@@ -19,13 +19,20 @@ _ALIASES = ("production", "staging")
 
 
 def move(
-    candidate: Version, to: str, *, reason: str, verdict: dict[str, Any] | None = None, kind: ledger.Move = "promotion"
+    candidate: Version,
+    to: str,
+    entries: list[ledger.Entry],
+    *,
+    reason: str,
+    verdict: dict[str, Any] | None = None,
+    kind: ledger.Move = "promotion",
 ) -> Version:
     """Points the alias of a stage at a version; the one that was in production before is archived with a pointer.
 
     Args:
         candidate: The version.
         to: `staging` or `production`; where it stands there already, nothing is done.
+        entries: The ledger so far.
         reason: For the ledger.
         verdict: Likewise.
         kind: Likewise.
@@ -34,7 +41,6 @@ def move(
     before = at(name, to)
     if before is not None and before.version == candidate.version:
         return candidate
-    entries = ledger.read(name)
     replaced = before.version if before is not None else None
     if before is None and to == "production":
         # The former one was archived or taken out: a rollback still goes back to it.
@@ -66,12 +72,12 @@ def move(
     return get(name, candidate.version)
 
 
-def archive(version: Version, *, reason: str) -> Version:
+def archive(version: Version, entries: list[ledger.Entry], *, reason: str) -> Version:
     """Takes a version out of the stage it stands in; an archived one stays as it is."""
     if version.stage == "Archived":
         return version
     entry = ledger.Entry(move="archival", version=version.version, came_from=version.stage, to="Archived", reason=reason)
-    entry = ledger.dated(entry, ledger.read(version.name))
+    entry = ledger.dated(entry, entries)
     _note(version.name, entry)
     _take_out(version)
     ledger.add(version.name, entry)
@@ -80,25 +86,26 @@ def archive(version: Version, *, reason: str) -> Version:
     return get(version.name, version.version)
 
 
-def under_way(name: str) -> ledger.Entry | None:
-    """The move of a name that somebody began and has not ended, if any."""
-    noted = ledger.tags(name).get(_NOTE)
+def under_way(tags: dict[str, str]) -> ledger.Entry | None:
+    """The move that somebody began and has not ended, if any, by the tags of the registered model."""
+    noted = tags.get(_NOTE)
     try:
         return None if noted is None else ledger.Entry.model_validate_json(noted)
     except ValidationError:
         return None
 
 
-def finish(name: str, entry: ledger.Entry) -> bool:
-    """Brings the ledger up to a move that was cut off; the marks follow from it. Call it with the name held.
+def finish(name: str, entry: ledger.Entry, entries: list[ledger.Entry]) -> list[ledger.Entry]:
+    """Brings the ledger up to a move that was cut off, if the alias had moved; the marks follow. Call it with the name held.
 
     Returns:
-        Whether the move had happened; else it is forgotten.
+        The ledger, as it is then.
     """
-    happened = _happened(name, entry)
-    if happened and not any((each.at, each.version) == (entry.at, entry.version) for each in ledger.read(name)):
-        ledger.add(name, entry)
-    return happened
+    noted = any((each.at, each.version) == (entry.at, entry.version) for each in entries)
+    if noted or not _happened(name, entry):
+        return entries
+    ledger.add(name, entry)
+    return [*entries, entry]
 
 
 def forget(name: str) -> None:

@@ -4,6 +4,7 @@ MLflow's own stage field is deprecated, and its UI shows aliases; the field is m
 A move made by hand in the UI is honoured: every read goes to the aliases, and `reconcile` notes it in the ledger.
 """
 
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from model_registry import artifacts, clearance, ledger, marks, moves, restoring, withdrawal
@@ -53,11 +54,11 @@ def promote(
         GateRefused: The gate refused it, or never judged it, and `force` is not given; or it is withdrawn.
     """
     with one_at_a_time(name):
-        _reconcile(name)
+        entries = _reconcile(name).entries
         candidate = get(name, version)
         _check_champion(candidate, expected)
         if to == "archived":
-            return moves.archive(candidate, reason=reason)
+            return moves.archive(candidate, entries, reason=reason)
         if to == "staging" and candidate.stage == "Production":
             raise InputError(
                 f"{candidate.label} is in production already. To take it out, archive it "
@@ -67,9 +68,9 @@ def promote(
         _check(candidate, to, force=force, reason=reason)
         if to == "production" and clearance.fault(candidate):
             entry = ledger.Entry(version=version, came_from="Production", to="Production", reason=reason, verdict=verdict or {})
-            ledger.add(name, ledger.dated(entry, ledger.read(name)))
+            ledger.add(name, ledger.dated(entry, entries))
             return candidate
-        return moves.move(candidate, to, reason=reason, verdict=verdict)
+        return moves.move(candidate, to, entries, reason=reason, verdict=verdict)
 
 
 def rollback(name: str, *, to: str | None = None, reason: str = "") -> Version:
@@ -89,13 +90,11 @@ def rollback(name: str, *, to: str | None = None, reason: str = "") -> Version:
             or it is withdrawn.
     """
     with one_at_a_time(name):
-        unfinished = moves.under_way(name)
-        _reconcile(name)
-        present = champion(name)
-        if to is None and present is not None and _is(unfinished, "rollback", present):
-            return present  # this very rollback was cut off after the alias had moved; a second one would go too far back
+        found = _reconcile(name)
+        entries, present = found.entries, champion(name)
         number = None if present is None else present.version
-        entries = ledger.read(name)
+        if to is None and present is not None and found.ended == ("rollback", number):
+            return present  # this very rollback was cut off after the alias had moved; a second one would go too far back
         target = get(name, restoring.target(name, entries, number, to))
         withdrawal.refuse(target)
         artifacts.fetch(target)
@@ -107,7 +106,7 @@ def rollback(name: str, *, to: str | None = None, reason: str = "") -> Version:
             )
         came_from = "" if present is None else f" from {present.label}"
         asked = "" if to is None else f", to {to}"
-        return moves.move(target, "production", kind="rollback", reason=reason or f"rollback{came_from}{asked}")
+        return moves.move(target, "production", entries, kind="rollback", reason=reason or f"rollback{came_from}{asked}")
 
 
 def reconcile(name: str) -> list[str]:
@@ -117,26 +116,36 @@ def reconcile(name: str) -> list[str]:
         What was found moved by hand, one line each.
     """
     with one_at_a_time(name):
-        return _reconcile(name)
+        return _reconcile(name).told
 
 
-def _is(entry: ledger.Entry | None, kind: ledger.Move, version: Version) -> bool:
-    return entry is not None and (entry.move, entry.version) == (kind, version.version)
+@dataclass(frozen=True)
+class _Reconciled:
+    """What a name was found to be, and is now.
+
+    Attributes:
+        told: What was moved by hand, one line each.
+        entries: The ledger.
+        ended: Kind and version of the move that was found under way.
+    """
+
+    told: list[str]
+    entries: list[ledger.Entry]
+    ended: tuple[ledger.Move, int] | None = None
 
 
-def _reconcile(name: str) -> list[str]:
-    unfinished = moves.under_way(name)
-    if unfinished is not None:
-        moves.finish(name, unfinished)
-    told = _noted(name)
-    if unfinished is not None:
-        moves.forget(name)
-    return told
+def _reconcile(name: str) -> _Reconciled:
+    tags = ledger.tags(name)
+    entries, unfinished = ledger.among(tags), moves.under_way(tags)
+    if unfinished is None:
+        return _noted(name, entries)
+    found = _noted(name, moves.finish(name, unfinished, entries))
+    moves.forget(name)
+    return replace(found, ended=(unfinished.move, unfinished.version))
 
 
-def _noted(name: str) -> list[str]:
+def _noted(name: str, entries: list[ledger.Entry]) -> _Reconciled:
     """Adds to the ledger what was moved by hand, and mends what follows from aliases and ledger."""
-    entries = ledger.read(name)
     present, noted = champion(name), ledger.in_production(entries)
     if present is not None and present.version != noted:
         came_from = present.model_copy(update={"aliases": [each for each in present.aliases if each != "production"]}).stage
@@ -160,11 +169,11 @@ def _noted(name: str) -> list[str]:
         note = f"{name}/{noted} was {how} by other means than bequest; nothing stands in production"
     else:
         _mend(name, entries)
-        return []
+        return _Reconciled([], entries)
     entry = ledger.dated(entry, entries)
     ledger.add(name, entry)
     _mend(name, [*entries, entry])
-    return [note]
+    return _Reconciled([note], [*entries, entry])
 
 
 def _mend(name: str, entries: list[ledger.Entry]) -> None:

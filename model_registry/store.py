@@ -131,8 +131,8 @@ def _alone(uri: str) -> Iterator[None]:
             engine = create_engine(uri, poolclass=NullPool)
         except ModuleNotFoundError as error:
             raise InputError(
-                f"MLFLOW_TRACKING_URI: a PostgreSQL database needs the package {error.name}. `pip install 'bequest[postgresql]'` "
-                "brings it; http(s)://HOST[:PORT] of an MLflow server over the database does without."
+                f"MLFLOW_TRACKING_URI: PostgreSQL needs the package {error.name}: `pip install 'bequest[postgresql]'`. "
+                "The address http(s)://HOST[:PORT] of an MLflow server over it needs none."
             ) from error
         with engine.connect() as connection:  # the lock ends with the connection
             connection.execute(select(func.pg_advisory_lock(_OPENING)))

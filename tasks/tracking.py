@@ -1,8 +1,6 @@
 """MLflow runs: one for the loop, one nested in it for each stage, everything logged in batches."""
 
 import json
-import os
-import socket
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -12,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-import psutil
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelInput, Metric, Param, RunStatus, RunTag
 
+from model_registry import leftovers, processes
 from model_registry.errors import StoreError
 from model_registry.store import client, experiment, plain_errors
 from model_registry.versions import Version
@@ -128,7 +126,7 @@ def _open(experiment_id: str, title: str, tags: dict[str, str]) -> str:
     always = {
         "mlflow.source.name": "bequest",
         "mlflow.source.type": "LOCAL",
-        "bequest.process": f"{socket.gethostname()}:{os.getpid()}",
+        leftovers.PROCESS_TAG: processes.signature(),
     }
     with plain_errors(f"opening the run {title!r}"):
         return str(client().create_run(experiment_id, run_name=title, tags=always | tags).info.run_id)
@@ -143,7 +141,8 @@ def _close(run_id: str, status: str) -> None:
 def loop_run(name: str, title: str, *, trigger: dict[str, Any]) -> Iterator[tuple[StageRun, str]]:
     """The MLflow run of one loop; yields it and its experiment's id."""
     experiment_id = experiment(name).experiment_id
-    _close_abandoned(experiment_id)
+    for run in leftovers.abandoned_runs([experiment_id]):
+        leftovers.close(run)
     run_id = _open(experiment_id, title, {"bequest.stage": "loop", "bequest.trigger": json.dumps(trigger)})
     with _closing(run_id):
         yield StageRun(run_id), experiment_id
@@ -171,16 +170,6 @@ def _closing(run_id: str) -> Iterator[None]:
             _close(run_id, RunStatus.to_string(RunStatus.FAILED))
         raise
     _close(run_id, RunStatus.to_string(RunStatus.FINISHED))
-
-
-def _close_abandoned(experiment_id: str) -> None:
-    """Marks runs as killed whose process on this machine is gone, so that the UI does not show them as running."""
-    with plain_errors("looking for abandoned runs"):
-        running = client().search_runs([experiment_id], "attributes.status = 'RUNNING'", max_results=100)
-    for run in running:
-        host, _, pid = run.data.tags.get("bequest.process", "").rpartition(":")
-        if host == socket.gethostname() and not psutil.pid_exists(int(pid)):
-            _close(run.info.run_id, RunStatus.to_string(RunStatus.KILLED))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows.doctor import unfinished
 from flows.doctor.check import Check
 from model_registry.workspace import current, sqlite_file
 
@@ -18,10 +19,13 @@ def registry(repair: bool) -> list[Check]:
         return [Check("registry", "ok", "empty, its store is not made yet")]
     from model_registry import versions
 
+    half_done = [*unfinished.halves(repair), *unfinished.runs(repair)]
     known = versions.search()
     ready = [version for version in known if version.ready]
     names = sorted({version.name for version in known})
-    return [*_unready(versions.unready()), *_files(ready), *_moved(names, repair), *_clearance(names), *_withdrawn(ready)]
+    half_done += unfinished.moves(names, known, repair)
+    unready = [version for version in known if not version.ready]
+    return [*half_done, *_unready(unready), *_files(ready), *_moved(names, repair), *_clearance(names), *_withdrawn(ready)]
 
 
 def _unready(found: "list[Version]") -> list[Check]:

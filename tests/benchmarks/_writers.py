@@ -71,11 +71,7 @@ def judge(done: list[dict[str, Any]]) -> dict[str, Any]:
     doubled += [at for at, count in Counter(entry.at for entry in entries).items() if count > 1]
     doubled += [entry.version for entry in promotions if moved[entry.version] > 1 and not _shared(standing, entry.version)]
     # Each entry names the one before it as replaced: else a move was decided on what was no longer so.
-    torn = [
-        (before.version, after.version)
-        for before, after in pairwise(entries)
-        if after.replaced != before.version
-    ]
+    torn = [(before.version, after.version) for before, after in pairwise(entries) if after.replaced != before.version]
     found = [entry.model_dump() for entry in entries if entry.move != "promotion"]
     archived = {version.version for version in standing.values() if version.stage == "Archived"}
     return {
