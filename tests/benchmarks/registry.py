@@ -23,8 +23,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,16 @@ def python(script: str, *args: str, env: dict[str, str]) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@contextmanager
+def _store(kind: str, folder: Path) -> Iterator[str]:
+    """The address of an empty store: a sqlite file, or an MLflow server over a PostgreSQL of its own."""
+    if kind == "sqlite":
+        yield f"sqlite:///{folder}/mlflow.db"
+        return
+    with postgresql() as database, mlflow_server(database, folder) as uri:
+        yield uri
+
+
 def concurrent() -> dict[str, Any]:
     """Many writers on one name, on both stores."""
     figures: dict[str, Any] = {}
@@ -56,12 +66,9 @@ def concurrent() -> dict[str, Any]:
         if store == "postgresql" and missing():
             print(f"{store}: not measured, {missing()}")
             continue
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary)
-            with postgresql() if store == "postgresql" else nullcontext("") as database:
-                with mlflow_server(database, folder) if database else nullcontext(f"sqlite:///{folder}/mlflow.db") as uri:
-                    env = environment(folder, MLFLOW_TRACKING_URI=uri)
-                    found = python("_writers.py", temporary, str(WRITERS), str(EACH), env=env)
+        with tempfile.TemporaryDirectory() as temporary, _store(store, Path(temporary)) as uri:
+            env = environment(Path(temporary), MLFLOW_TRACKING_URI=uri)
+            found = python("_writers.py", temporary, str(WRITERS), str(EACH), env=env)
         for trace in found["failed"]:
             print(trace)
         if found["failed"] or not found["production_is_last_in_ledger"]:

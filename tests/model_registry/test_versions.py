@@ -280,3 +280,21 @@ def test_plain_errors_say_so_when_the_server_is_unreachable(tmp_path: Path, monk
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         with pytest.raises(StoreError, match="Start it or correct MLFLOW_TRACKING_URI"):
             versions.search()
+
+
+def test_register_gives_the_version_that_another_process_made_meanwhile(make: Maker, tmp_path: Path):
+    first = make("a")
+    folder = tmp_path / "again"
+    folder.mkdir()
+    (folder / "model.keras").write_text("the same, by another")
+    again = versions.register(
+        "digits",
+        folder,
+        operation="trained",
+        parents=[],
+        run_id=first.run_id,
+        stage_key="a",
+        standing=lambda: versions.made_by("digits", "a")[0],
+    )
+    assert (again.label, len(versions.search())) == (first.label, 1)
+    assert len(store.client().search_logged_models([store.experiment("digits").experiment_id])) == 1
