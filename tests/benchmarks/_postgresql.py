@@ -61,7 +61,7 @@ def postgresql() -> Iterator[str]:
         )
         if made.returncode != 0:
             raise RuntimeError(f"initdb: {made.stderr}")
-        command = [binaries / "postgres", "-D", folder / "data", "-h", "127.0.0.1", "-p", str(port), "-k", folder, "-F"]
+        command = [f"{binaries}/postgres", "-D", f"{folder}/data", "-h", "127.0.0.1", "-p", str(port), "-k", str(folder), "-F"]
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(command, user=user, cwd=folder, stdout=log, stderr=log)
         uri = f"postgresql://bequest@127.0.0.1:{port}/postgres"
