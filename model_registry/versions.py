@@ -65,6 +65,7 @@ class Version(BaseModel):
     by: str = Field("unknown", description="Who made it; unknown for versions from before that was recorded.")
     withdrawn: list[str] = Field(default_factory=list, description="Labels of withdrawn versions it is marked with.")
     withdrawals: list[dict[str, Any]] = Field(default_factory=list, description="Its own withdrawals and what undid them.")
+    reproductions: list[dict[str, Any]] = Field(default_factory=list, description="What came of making it once more.")
     mirrored: str = Field("None", exclude=True, description="MLflow's deprecated stage field, which follows `stage`.")
     created: datetime
 
@@ -141,6 +142,7 @@ def from_mlflow(found: ModelVersion) -> Version:
         by=tags.get("by") or "unknown",
         withdrawn=_json(tags, "withdrawn", _LABELS, []),
         withdrawals=_json(tags, "withdrawals", _EVENTS, []),
+        reproductions=_json(tags, "reproductions", _EVENTS, []),
         mirrored=getattr(found, "current_stage", None) or "None",
         created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
     )
