@@ -213,6 +213,9 @@ _MARKDOWN = """\
 | recipe | `{{ version.recipe_sha256[:16] or "none" }}` |
 | data | `{{ version.data_sha256[:16] or "none" }}` |
 | files | `{{ version.sha256[:16] }}` |
+{% if version.signed_by %}
+| signed by | key `{{ version.signed_by | cell }}` |
+{% endif %}
 {% if reproduced %}
 | reproduced | {{ reproduced | cell }} |
 {% endif %}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.doctor.check import Check
+from flows.doctor.signatures import signatures
 from flows.doctor.store import sqlite_file
 from model_registry.workspace import current
 
@@ -22,7 +23,14 @@ def registry(repair: bool) -> list[Check]:
     known = versions.search()
     ready = [version for version in known if version.ready]
     names = sorted({version.name for version in known})
-    return [*_unready(versions.unready()), *_files(ready), *_moved(names, repair), *_clearance(names), *_withdrawn(ready)]
+    return [
+        *_unready(versions.unready()),
+        *_files(ready),
+        *signatures(ready),
+        *_moved(names, repair),
+        *_clearance(names),
+        *_withdrawn(ready),
+    ]
 
 
 def _unready(found: "list[Version]") -> list[Check]:
