@@ -48,6 +48,35 @@ def fetch(version: Version) -> Path:
     return folder
 
 
+def signature(version: Version) -> tuple[str, str | None]:
+    """Where a version's signature stands, and its text; None where there is none.
+
+    Raises:
+        StoreError: The store can't be reached.
+    """
+    with plain_errors(f"reading the signature of {version.label}"):
+        location = client().get_logged_model(version.model_id).artifact_location
+        folder = _local(location)
+        if folder is not None:
+            path = folder / manifest.SIGNATURE
+            return str(path), path.read_text() if path.is_file() else None
+        where = f"{location.rstrip('/')}/{manifest.SIGNATURE}"
+        names = {each.path for each in client().list_logged_model_artifacts(version.model_id)}
+        return where, mlflow.artifacts.load_text(where) if manifest.SIGNATURE in names else None
+
+
+def place_signature(version: Version, folder: Path) -> None:
+    """Writes a version's signature into its files, where they are a copy: the version may have been signed since."""
+    if folder.parent != activate().bundles:
+        return
+    _, content = signature(version)
+    for place in (folder, folder / "bundle"):
+        if content is None:
+            (place / manifest.SIGNATURE).unlink(missing_ok=True)
+        elif place.is_dir():
+            (place / manifest.SIGNATURE).write_text(content)
+
+
 def _download(location: str, version: Version) -> Path:
     space = activate()
     folder = space.bundles / version.sha256

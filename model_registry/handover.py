@@ -13,10 +13,11 @@ from typing import Any, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from model_registry import artifacts, gates, manifest, withdrawal
+from model_registry import artifacts, gates, manifest, signature, trust, withdrawal
 from model_registry.ancestry import ancestry
 from model_registry.errors import InputError, IntegrityError
 from model_registry.gates import Verdict
+from model_registry.keys import trusted_keys
 from model_registry.store import client, ensure, experiment, plain_errors
 from model_registry.versions import Operation, Parent, Version, find, register, search
 
@@ -77,6 +78,8 @@ def write(version: Version, archive: Path) -> list[str]:
         )
     family = _parents_first(version)
     folders = {member.sha256: artifacts.fetch(member) for member in family}
+    for member in family:
+        artifacts.place_signature(member, folders[member.sha256])
     index = _Index(version=version.label, versions=[_record(member) for member in family])
     try:
         with tempfile.NamedTemporaryFile(dir=archive.absolute().parent, prefix=f".{archive.name}.", delete=False) as partial:
@@ -106,14 +109,16 @@ def receive(archive: Path) -> Received:
     """Registers every version of an archive that does not stand here yet, parents first, under its own name.
 
     Numbers are given anew, and the edges follow them. A version stands here already where one of its name and operation has
-    the same files. A call that was cut off is finished by the next.
+    the same files. A call that was cut off is finished by the next. Signatures come along; where trusted keys are set, one of
+    them must have signed every version, or nothing is received.
 
     Args:
         archive: What `write` wrote.
 
     Raises:
         InputError: It is another file.
-        IntegrityError: A file in it is missing or was changed; nothing of that version is registered.
+        IntegrityError: A file in it is missing or was changed; nothing of that version is registered. Or no trusted key has
+            signed one of them.
     """
     index = _index(archive)
     made: dict[str, str] = {}
@@ -122,12 +127,14 @@ def receive(archive: Path) -> Received:
     staging = ensure().staging
     staging.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=staging, prefix="handover.") as scratch, zipfile.ZipFile(archive) as members:
+        signatures = {record.version.label: _signature(members, record.version, archive) for record in index.versions}
         for record in index.versions:
             known, label = record.version, record.version.label
             found = _standing(known)
             if found is None:
                 folder = _extracted(members, known, Path(scratch), archive)
-                found = _registered(record, folder, [_edge(parent, called) for parent in known.parents], archive)
+                edges = [_edge(parent, called) for parent in known.parents]
+                found = _registered(record, folder, edges, archive, signatures[label])
                 made[label] = found.label
                 shutil.rmtree(folder)
             else:
@@ -242,13 +249,25 @@ def _extracted(members: zipfile.ZipFile, known: Version, scratch: Path, archive:
     return folder
 
 
+def _signature(members: zipfile.ZipFile, known: Version, archive: Path) -> signature.Signature | None:
+    """A version's signature, held to what the archive says of the version where trusted keys are set."""
+    name = f"versions/{known.sha256}/{manifest.SIGNATURE}"
+    content = members.read(name).decode() if name in members.namelist() else None
+    trusted, where = trusted_keys(), f"{name} in {archive}"
+    if trusted:
+        trust.require_identity(known, signature.verify(content, trusted, where=where, what=known.label), where)
+    return None if content is None else signature.read(content, where)
+
+
 def _edge(parent: Parent, called: dict[str, Version]) -> Parent:
     """The edge to what the parent is called here."""
     here = called[f"{parent.name}/{parent.version}"]
     return parent.model_copy(update={"name": here.name, "version": here.version, "sha256": here.sha256})
 
 
-def _registered(record: _Record, folder: Path, parents: list[Parent], archive: Path) -> Version:
+def _registered(
+    record: _Record, folder: Path, parents: list[Parent], archive: Path, signed: signature.Signature | None
+) -> Version:
     known = record.version
     with plain_errors(f"receiving {known.label}"):
         run = client().create_run(
@@ -257,6 +276,8 @@ def _registered(record: _Record, folder: Path, parents: list[Parent], archive: P
             tags={"mlflow.source.name": "bequest", "bequest.stage": "handover", "bequest.archive": archive.name},
         )
     trigger: dict[str, Any] = known.trigger | {"received_from": archive.name, "was": known.label, "made_by": known.by}
+    if signed is not None:
+        trigger[trust.SIGNED_AS] = signed.signed.label
     version = register(
         known.name,
         folder,
@@ -270,6 +291,7 @@ def _registered(record: _Record, folder: Path, parents: list[Parent], archive: P
         facts=known.facts,
         description=record.description,
         standing=lambda: _standing(known),
+        signed_by="" if signed is None else signed.key,
     )
     with plain_errors(f"receiving {known.label}"):
         client().set_terminated(run.info.run_id)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from model_registry import withdrawal
+from model_registry import reproduction, withdrawal
 from model_registry.ancestry import ancestry, descends_from
 from model_registry.edges import Edge, edges
 from model_registry.versions import Version, search
@@ -49,7 +49,7 @@ def as_mermaid(version: Version) -> str:
 
 
 def summary(member: Version, *, withdrawn: bool = False, stages: bool = True) -> str:
-    """One line on a version: operation, stage, validation accuracy where known, and whether it is withdrawn."""
+    """One line on a version: operation, stage, validation accuracy where known, whether it is withdrawn, was reproduced."""
     objective = member.facts.get("objective", "fine_tuning")
     parts = [member.operation if objective == "fine_tuning" else f"{member.operation} by {objective}"]
     accuracy = member.figure("validation_accuracy")
@@ -61,6 +61,8 @@ def summary(member: Version, *, withdrawn: bool = False, stages: bool = True) ->
         parts.append(f"trigger: {member.trigger['kind']}")
     if withdrawn:
         parts.append("withdrawn")
+    if stages and (told := reproduction.told(member)):
+        parts.append(f"reproduced {told}")
     return " · ".join(parts)
 
 
@@ -71,7 +73,7 @@ def as_text(version: Version, *, stages: bool = True) -> str:
 
     Args:
         version: The version.
-        stages: Whether to tell the stages in which its members stand now.
+        stages: Whether to tell what moves on: the stages in which its members stand now, and when they were reproduced.
     """
     return "\n".join(_lines(version, stages))
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from model_registry.errors import IntegrityError
 
 NAME = "manifest.json"
+SIGNATURE = "manifest.signature.json"
+"""A signature of the manifest stands beside it, and in the bundle: made afterwards, it can't be part of what it signs."""
 
 
 def sha256_of(path: Path) -> str:
@@ -17,10 +19,11 @@ def sha256_of(path: Path) -> str:
 
 def write(folder: Path) -> str:
     """Writes the manifest of all files below `folder`, and returns the manifest's own sha256."""
+    beside = {folder / NAME, folder / SIGNATURE, folder / "bundle" / SIGNATURE}
     files = {
         path.relative_to(folder).as_posix(): sha256_of(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path != folder / NAME
+        if path.is_file() and path not in beside
     }
     text = json.dumps({"format": "bequest-version", "format_version": 1, "files": files}, indent=1, sort_keys=True)
     (folder / NAME).write_text(text)

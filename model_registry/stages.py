@@ -7,7 +7,7 @@ A move made by hand in the UI is honoured: every read goes to the aliases, and `
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from model_registry import artifacts, clearance, ledger, marks, moves, restoring, withdrawal
+from model_registry import artifacts, clearance, ledger, marks, moves, restoring, trust, withdrawal
 from model_registry.errors import BequestError, GateRefused, InputError
 from model_registry.locks import one_at_a_time
 from model_registry.versions import Version, at, find, get, search
@@ -50,7 +50,7 @@ def promote(
         BequestError: Another version stands in production than the expected one.
         InputError: No such version, it is not ready, it has no bundle to serve, or it would fall from production back
             to staging.
-        IntegrityError: Its files were changed.
+        IntegrityError: Its files were changed, or no trusted key has signed it; no force helps against that.
         GateRefused: The gate refused it, or never judged it, and `force` is not given; or it is withdrawn.
     """
     with one_at_a_time(name):
@@ -85,7 +85,7 @@ def rollback(name: str, *, to: str | None = None, reason: str = "") -> Version:
 
     Raises:
         InputError: No such version stood there; the message says which did.
-        IntegrityError: Its files were changed; production stays as it is.
+        IntegrityError: Its files were changed, or no trusted key has signed it; production stays as it is.
         GateRefused: It stood there by hand alone: the gate refused it or never judged it, and nobody answered for it;
             or it is withdrawn.
     """
@@ -98,6 +98,7 @@ def rollback(name: str, *, to: str | None = None, reason: str = "") -> Version:
         target = get(name, restoring.target(name, entries, number, to))
         withdrawal.refuse(target)
         artifacts.fetch(target)
+        trust.require(target)
         if not clearance.cleared(target, entries):
             raise GateRefused(
                 f"{target.label} stood in production by hand alone, without the gate's word: it is not put back unasked. "
@@ -206,6 +207,7 @@ def _check_champion(candidate: Version, expected: int | Literal["any"] | None) -
 def _check(candidate: Version, to: Target, *, force: bool, reason: str) -> None:
     withdrawal.refuse(candidate)
     folder = artifacts.fetch(candidate)
+    trust.require(candidate)
     if not (folder / "bundle").is_dir():
         raise InputError(
             f"{candidate.label} ({candidate.operation}) has no bundle to serve. Promote the version converted from it: "

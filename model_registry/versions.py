@@ -17,7 +17,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, TypeAdapter, ValidationError
 
-from model_registry import ledger, manifest
+from model_registry import keys, ledger, manifest, signing
 from model_registry.errors import InputError
 from model_registry.locks import one_at_a_time
 from model_registry.reference import ModelRef
@@ -67,6 +67,8 @@ class Version(BaseModel):
     by: str = Field("unknown", description="Who made it; unknown for versions from before that was recorded.")
     withdrawn: list[str] = Field(default_factory=list, description="Labels of withdrawn versions it is marked with.")
     withdrawals: list[dict[str, Any]] = Field(default_factory=list, description="Its own withdrawals and what undid them.")
+    signed_by: str = Field("", description="Id of the key that signed it, by its tag; `trust.require` is what verifies it.")
+    reproductions: list[dict[str, Any]] = Field(default_factory=list, description="What came of making it once more.")
     mirrored: str = Field("None", exclude=True, description="MLflow's deprecated stage field, which follows `stage`.")
     created: datetime
 
@@ -143,6 +145,8 @@ def from_mlflow(found: ModelVersion) -> Version:
         by=tags.get("by") or "unknown",
         withdrawn=_json(tags, "withdrawn", _LABELS, []),
         withdrawals=_json(tags, "withdrawals", _EVENTS, []),
+        signed_by=tags.get(signing.TAG, ""),
+        reproductions=_json(tags, "reproductions", _EVENTS, []),
         mirrored=getattr(found, "current_stage", None) or "None",
         created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
     )
@@ -163,6 +167,7 @@ def register(
     facts: dict[str, Any] | None = None,
     description: str = "",
     standing: Callable[[], Version | None] = lambda: None,
+    signed_by: str | None = None,
 ) -> Version:
     """Registers the files in `folder` as the next version of `name`.
 
@@ -183,10 +188,14 @@ def register(
         facts: What the edge cost and gave: metrics, sizes, seconds.
         description: Markdown for MLflow's UI.
         standing: Looks for the version that another process may have made of the same meanwhile.
+        signed_by: Id of the key whose signature is among the files, "" where they come without one; None: it is signed here,
+            where a key is set.
 
     Raises:
+        InputError: The signing key can't be used; no version was made.
         StoreError: The store failed; no version was made.
     """
+    key = keys.signing_key() if signed_by is None else None
     sha256 = manifest.write(folder)
     tags = {
         "operation": operation,
@@ -200,7 +209,7 @@ def register(
         "facts": json.dumps(facts or {}),
         "by": ledger.who(),
         "ready": "true",
-    }
+    } | ({signing.TAG: signed_by} if signed_by else {})
     store = client()
     with plain_errors(f"registering a {operation} version of {name}"):
         logged = store.create_logged_model(
@@ -227,7 +236,10 @@ def register(
                 description=description,
                 model_id=logged.model_id,  # a server refuses a LoggedModel's source without it
             )
-    return from_mlflow(made)
+    version = from_mlflow(made)
+    if key is None:
+        return version
+    return version.model_copy(update={"signed_by": signing.sign(version, folder, key).key})
 
 
 def made_by(name: str, stage_key: str) -> list[Version]:

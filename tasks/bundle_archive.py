@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from model_registry.errors import InputError, IntegrityError
+from model_registry.manifest import SIGNATURE
 from tasks import bundle_files
 from tasks.methods.coding.flatbuffer import pack, unpack
 
@@ -30,7 +31,8 @@ def write(folder: Path, archive: Path) -> int:
         IntegrityError: The bundle is damaged.
     """
     _, files = bundle_files.read(folder)
-    files |= {bundle_files.MANIFEST: (folder / bundle_files.MANIFEST).read_bytes()}
+    beside = [name for name in (bundle_files.MANIFEST, SIGNATURE) if (folder / name).is_file()]
+    files |= {name: (folder / name).read_bytes() for name in beside}
     packed = pack(files[NETWORK])
     if unpack(packed) != files[NETWORK]:
         raise IntegrityError(f"{folder / NETWORK}: its packed form does not give it back; keep the bundle as it is.")
@@ -90,7 +92,7 @@ def _read(archive: Path) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(archive) as members:
             found = {member.filename: member for member in members.infolist()}
-            if set(found) != names:
+            if set(found) - {SIGNATURE} != names:
                 raise InputError(
                     f"{archive}: expected the archive of a bundle, with {sorted(names)} in it. Received: {sorted(found)[:8]}."
                 )

@@ -5,6 +5,8 @@ model.tflite        the network as it is served
 preprocessing.json  fitted preprocessing, from raw rows to the network's input
 labels.json         class labels, in the order of the network's outputs
 signature.json      what a raw row holds and what an answer holds
+
+manifest.signature.json, where the version is signed, vouches for the manifest; see `model_registry.signature`.
 """
 
 import hashlib
@@ -19,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from model_registry.errors import InputError, IntegrityError
+from model_registry.manifest import SIGNATURE
 from tasks.data.transform import output_shape
 from tasks.methods.litert import LiteRunner
 
@@ -100,7 +103,7 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """What `verify` checks: the manifest, and the very bytes that were verified, so that none is read a second time."""
     manifest = _read_manifest(folder)
     promised: dict[str, str] = manifest["files"]
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()} - {MANIFEST}
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()} - {MANIFEST, SIGNATURE}
     for path in sorted(set(promised) | set(CONTENT) | found):
         if path not in found:
             raise IntegrityError(f"{folder / path}: missing. Expected a file of the bundle {manifest['name']!r}. {REMEDY}")

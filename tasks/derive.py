@@ -1,5 +1,6 @@
 """Makes a registered version of what a stage produced: files first, then the registry, in one step."""
 
+import json
 import logging
 import os
 import shutil
@@ -11,7 +12,7 @@ from typing import Any
 from mlflow.models import Model
 from mlflow.pyfunc import add_to_model
 
-from model_registry import artifacts, description, versions
+from model_registry import artifacts, description, manifest, versions
 from model_registry.errors import IntegrityError
 from model_registry.reference import DataRef, ModelRef
 from model_registry.store import ensure
@@ -22,6 +23,7 @@ from tasks.tracking import StageRun
 
 KERAS_FILE = "model.keras"
 BUNDLE = "bundle"
+DERIVED = "derived.json"  # what a rerun says of what it left
 PYFUNC_LOADER = "deployments.serving.pyfunc"
 
 MADE_BY_A_RECIPE = ("trained", "distilled", "retrained")  # whose settings an imported solution has a share in
@@ -87,7 +89,7 @@ def derive(
     facts: dict[str, Any],
     extras: Callable[[Path], None] | None = None,
 ) -> ModelRef:
-    """Saves a model with its solution and registers it as a version of the job's name.
+    """Saves a model with its solution and registers it as a version of the job's name; a rerun leaves it in its scratch folder.
 
     Args:
         job: The loop's run.
@@ -117,6 +119,8 @@ def derive(
         labels = [f"{each.name}/{each.version}" for each in parents if each.role == "weights"]
         chosen = [job.suggested[label] for label in labels if label in job.suggested]
         facts = facts | ({"suggested": "; ".join(chosen)} if chosen else {}) | store.describe(model) | run.cost()
+        if job.scratch is not None:
+            return _left(job.scratch / key, folder, operation, facts)
         version = versions.register(
             job.name,
             folder,
@@ -136,6 +140,13 @@ def derive(
         shutil.rmtree(folder, ignore_errors=True)
     run.tags({"bequest.version": version.label})
     return version.ref
+
+
+def _left(place: Path, folder: Path, operation: str, facts: dict[str, Any]) -> ModelRef:
+    """What a rerun made, kept beside the registry with what would have been registered of it."""
+    (folder / DERIVED).write_text(json.dumps({"operation": operation, "facts": facts}))
+    shutil.move(folder, place)
+    return ModelRef(uri=place.as_uri(), sha256=manifest.write(place))
 
 
 def write_mlmodel(folder: Path, run_id: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markdown_it import MarkdownIt
 
-from model_registry import artifacts, gates, lineage
+from model_registry import artifacts, gates, lineage, reproduction
 from model_registry.drawing import as_svg
 from model_registry.errors import StoreError
 from model_registry.gates import Verdict
@@ -99,6 +99,7 @@ def as_markdown(card: Card) -> str:
         splits=_splits(data),
         compared=_compared(card),
         watts=WATTS_PER_CORE,
+        reproduced=reproduction.told(card.version),
     )
 
 
@@ -212,6 +213,12 @@ _MARKDOWN = """\
 | recipe | `{{ version.recipe_sha256[:16] or "none" }}` |
 | data | `{{ version.data_sha256[:16] or "none" }}` |
 | files | `{{ version.sha256[:16] }}` |
+{% if version.signed_by %}
+| signed by | key `{{ version.signed_by | cell }}` |
+{% endif %}
+{% if reproduced %}
+| reproduced | {{ reproduced | cell }} |
+{% endif %}
 
 {% if data %}
 ## Data

@@ -14,7 +14,7 @@ from tasks.data.contract_differences import contract_differences
 from tasks.data.dataset import DataSet
 from tasks.data.prepare import prepare
 from tasks.stage import Job, stage_task
-from tasks.tracking import stage_run
+from tasks.tracking import PREPARED_WITH, stage_run
 
 MOST_NOTES = 5  # on the terminal, one line each stage
 
@@ -58,6 +58,7 @@ def prepare_data(
             }
         )
         run.tags({"bequest.data": ref.uri, "bequest.fingerprint": card.fingerprint})
+        run.json(PREPARED_WITH, {"base": base, "contract": contract or None, "held": held})  # `bequest reproduce` reads it
         folder = Path(ref.uri)
         for name in ("dataset.json", "preprocessing.json", "contract.json", "contract_result.json", "quarantine.csv"):
             if (folder / name).is_file():

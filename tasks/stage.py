@@ -22,7 +22,7 @@ class Job(BaseModel):
     """One run of the loop, as every stage sees it.
 
     `handed_down_by` are the versions that gave it their recipe alone; `suggested` says of each ancestor that the registry
-    chose, by label, why it did.
+    chose, by label, why it did. With `scratch` it is a rerun: what it makes is left in that folder, and nothing is registered.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,6 +35,7 @@ class Job(BaseModel):
     refreshed: frozenset[str] = frozenset()
     handed_down_by: tuple[ModelRef, ...] = ()
     suggested: dict[str, str] = {}
+    scratch: Path | None = None
 
     @property
     def name(self) -> str:

@@ -18,6 +18,8 @@ from model_registry.store import client, experiment, plain_errors
 from model_registry.versions import Version
 from tasks.data.card import DataCard
 
+PREPARED_WITH = "prepared_with.json"  # what a data set was prepared with, beside the recipe
+
 
 class StageRun:
     """The MLflow run of one stage: parameters, metrics, artifacts and inputs go here."""

@@ -12,6 +12,7 @@ import uvicorn
 from deployments.serving.app import create_app
 from deployments.serving.settings import MIB, TOKEN_VARIABLE, Settings, check_exposure, read_token
 from model_registry.errors import BequestError, InputError
+from model_registry.signature import Signature, require_bundle
 from tasks.bundle import Bundle
 
 # How long requests under way may take to end once the server is told to stop.
@@ -24,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Serves until told to stop.
 
     Returns:
-        0 stopped, 1 the bundle is damaged, 2 an argument is wrong.
+        0 stopped, 1 the bundle is damaged or not signed by a trusted key, 2 an argument is wrong.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -32,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         check_exposure(options.host, token)
         settings = Settings(options.name, options.version, token, int(options.max_body_mb * MIB), options.max_rows)
         bundle = Bundle.open(options.bundle)
+        signature = require_bundle(options.bundle, name=settings.name or bundle.manifest["name"], sha256=bundle.sha256)
         listener = _listen(options.host, options.port)
     except BequestError as error:
         sys.stderr.write(f"error: {error}\n")
@@ -48,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     # uvicorn ends what is under way, then raises the signal again: to have come this far is a clean end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
-    _announce(bundle, settings, listener)
+    _announce(bundle, settings, listener, signature)
     uvicorn.Server(config).run(sockets=[listener])
     return 0
 
@@ -86,13 +88,14 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _announce(bundle: Bundle, settings: Settings, listener: socket.socket) -> None:
+def _announce(bundle: Bundle, settings: Settings, listener: socket.socket, signature: Signature | None) -> None:
     """One line once the port is open; requests wait from here on, and are answered within milliseconds."""
     host, port = listener.getsockname()[:2]
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     version = settings.version or bundle.manifest["version"]
     label = (settings.name or bundle.manifest["name"]) + (f"/{version}" if version else "")
-    sys.stdout.write(f"serving {label} (bundle {bundle.sha256[:12]}) on http://{address}, POST /invocations\n")
+    vouched = f", signed as {signature.signed.label} by {signature.key}" if signature is not None else ""
+    sys.stdout.write(f"serving {label} (bundle {bundle.sha256[:12]}{vouched}) on http://{address}, POST /invocations\n")
     sys.stdout.flush()
 
 

@@ -1,9 +1,11 @@
 """Lets MLflow load a served version as a pyfunc (`mlflow.pyfunc.load_model`), through LiteRT and without a pickle."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from model_registry.signature import require_bundle
 from tasks.bundle import Bundle
 
 
@@ -36,5 +38,7 @@ class PyfuncBundle:
 
 
 def _load_pyfunc(path: str) -> PyfuncBundle:
-    """MLflow's entry point: opens the bundle in `path`, every file checked against its sha256."""
-    return PyfuncBundle(Bundle.open(path))
+    """MLflow's entry point: opens the bundle in `path`, every file checked against its sha256, the signature where asked."""
+    bundle = Bundle.open(path)
+    require_bundle(Path(path), sha256=bundle.sha256)
+    return PyfuncBundle(bundle)

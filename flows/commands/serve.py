@@ -73,17 +73,24 @@ def serve(
 
 
 def find_bundle(model: str) -> tuple[Path, list[str]]:
-    """The bundle's folder, and what it answers as; a version that stands in production without clearance is refused."""
+    """The bundle's folder, and what it answers as; what has no clearance, or is not trusted, is refused."""
     path = Path(model).expanduser()
     if model.startswith((".", "/", "~")) or (path / "manifest.json").is_file():
+        if (path / "manifest.json").is_file():
+            from model_registry.signature import require_bundle
+
+            require_bundle(path.absolute())
         return path.absolute(), []
-    from model_registry import clearance
-    from model_registry.artifacts import fetch
+    from model_registry import clearance, trust
+    from model_registry.artifacts import fetch, place_signature
     from model_registry.versions import resolve
 
     version = resolve(model)
     clearance.require(version)
-    folder = fetch(version) / "bundle"
+    files = fetch(version)
+    if trust.require(version) is not None:
+        place_signature(version, files)  # the server verifies it once more, with the bundle alone
+    folder = files / "bundle"
     if not folder.is_dir():
         raise InputError(
             f"{version.label} has no bundle, so it can't be served: it was made by the operation {version.operation!r}, "

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flows.doctor import unfinished
 from flows.doctor.check import Check
+from flows.doctor.signatures import signatures
 from model_registry.workspace import current, sqlite_file
 
 if TYPE_CHECKING:
@@ -25,7 +26,15 @@ def registry(repair: bool) -> list[Check]:
     names = sorted({version.name for version in known})
     half_done += unfinished.moves(names, known, repair)
     unready = [version for version in known if not version.ready]
-    return [*half_done, *_unready(unready), *_files(ready), *_moved(names, repair), *_clearance(names), *_withdrawn(ready)]
+    return [
+        *half_done,
+        *_unready(unready),
+        *_files(ready),
+        *signatures(ready),
+        *_moved(names, repair),
+        *_clearance(names),
+        *_withdrawn(ready),
+    ]
 
 
 def _unready(found: "list[Version]") -> list[Check]:

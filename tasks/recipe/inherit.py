@@ -95,9 +95,10 @@ def dump(recipe: Recipe) -> str:
 
 def recipe_sha256(recipe: Recipe) -> str:
     """The hex sha256 of the whole recipe; formatting, key order and unstated defaults make no difference."""
-    return _sha256(recipe.model_dump(mode="json"))
+    return plain_sha256(recipe.model_dump(mode="json"))
 
 
-def _sha256(plain: dict[str, Any]) -> str:
+def plain_sha256(plain: dict[str, Any]) -> str:
+    """The same of a recipe as a version keeps it, whatever this bequest would read from it."""
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -270,6 +270,7 @@ def test_registry_is_well_when_versions_and_their_files_stand(version: Callable[
     assert {name: check.state for name, check in found().items()} == {
         "versions": "ok",
         "version files": "ok",
+        "signatures": "ok",
         "stages": "ok",
         "production": "ok",
     }
