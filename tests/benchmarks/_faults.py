@@ -45,11 +45,13 @@ class Faults:
     Attributes:
         left: Writes until the kill; None: none is due.
         dead: Whether it has come.
+        struck: Whether it came in the last `after`; else what ran within came to its end.
     """
 
     def __init__(self) -> None:
         self.left: int | None = None
         self.dead = False
+        self.struck = False
 
     def before_write(self) -> None:
         """What every write begins with."""
@@ -68,6 +70,7 @@ class Faults:
         except Killed:
             pass
         finally:
+            self.struck = self.dead
             self.left, self.dead = None, False
 
 

@@ -45,6 +45,7 @@ def test_rollback_goes_one_step_back_however_often_it_was_cut_off(make: Maker, f
     passed(make, "a", "b", "c")
     with faults.after(cut):
         stages.rollback("digits")
+    assert faults.struck
     assert stages.rollback("digits").label == "digits/2"
     assert moved()[3:] == [("rollback", 2, "Production")]
     assert stages.rollback("digits").label == "digits/1"
