@@ -70,6 +70,10 @@ class Bundle:
         Raises:
             InputError: A column is missing or not a number, or the shape is another.
         """
+        return self.predict_arrays(self.encode(raw))
+
+    def encode(self, raw: Mapping[str, np.ndarray] | np.ndarray) -> np.ndarray:
+        """The network's input for raw rows, float32 [n, ...]; arguments and errors are those of `predict`."""
         with np.errstate(over="ignore"):  # told below, with the row
             x = transform(self.preprocessing, raw)
         finite = np.isfinite(x)
@@ -79,7 +83,7 @@ class Bundle:
             raise InputError(
                 f"row {row}, {where}: expected a finite number within the range of float32. Received: {x[row, *place]}."
             )
-        return self.predict_arrays(x)
+        return x
 
     def predict_arrays(self, x: np.ndarray) -> np.ndarray:
         """Probabilities of rows that are already transformed.

@@ -10,6 +10,10 @@ from pathlib import Path
 import uvicorn
 
 from deployments.serving.app import create_app
+from deployments.serving.lineup import Lineup
+from deployments.serving.metrics import Metrics
+from deployments.serving.served import Served
+from deployments.serving.service import Service
 from deployments.serving.settings import MIB, TOKEN_VARIABLE, Settings, check_exposure, read_token
 from model_registry.errors import BequestError, InputError
 from tasks.bundle import Bundle
@@ -30,16 +34,16 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         token = read_token(options.token_file)
         check_exposure(options.host, token)
-        settings = Settings(options.name, options.version, token, int(options.max_body_mb * MIB), options.max_rows)
-        bundle = Bundle.open(options.bundle)
+        settings = _settings(options, token)
+        served = Served(Bundle.open(options.bundle), options.name, options.version)
         listener = _listen(options.host, options.port)
     except BequestError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
     config = uvicorn.Config(
-        create_app(bundle, settings),
-        log_level="info" if options.access_log else "warning",
-        access_log=options.access_log,
+        create_app(Service(Lineup(served), settings, Metrics())),
+        log_level="warning",
+        access_log=False,  # ours is structured, and has the request's id
         ws="none",
         proxy_headers=False,
         server_header=False,
@@ -48,9 +52,23 @@ def main(arguments: list[str] | None = None) -> int:
     # uvicorn ends what is under way, then raises the signal again: to have come this far is a clean end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
-    _announce(bundle, settings, listener)
+    _announce(served, listener)
     uvicorn.Server(config).run(sockets=[listener])
     return 0
+
+
+def _settings(options: argparse.Namespace, token: str | None) -> Settings:
+    return Settings(
+        token=token,
+        max_body_bytes=int(options.max_body_mb * MIB),
+        max_rows=options.max_rows,
+        threads=options.threads,
+        batch_rows=options.batch_rows,
+        batch_wait_s=options.batch_wait_ms / 1000,
+        max_waiting=options.max_waiting,
+        timeout_s=options.timeout,
+        access_log=options.access_log,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,7 +81,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--token-file", type=Path, help=f"file with the token clients must send; else {TOKEN_VARIABLE}")
     parser.add_argument("--max-rows", type=int, default=Settings.max_rows, help="most rows in a request")
     parser.add_argument("--max-body-mb", type=float, default=Settings.max_body_bytes / MIB, help="largest body, in MiB")
-    parser.add_argument("--access-log", action="store_true", help="log every request")
+    parser.add_argument("--threads", type=int, help="threads that predict, one interpreter each; default: one a processor")
+    parser.add_argument("--batch-rows", type=int, default=Settings.batch_rows, help="rows put through the network together")
+    parser.add_argument("--batch-wait-ms", type=float, default=0.0, help="longest time a batch is held back for more rows")
+    parser.add_argument("--max-waiting", type=int, default=Settings.max_waiting, help="requests under way, 429 past it")
+    parser.add_argument("--timeout", type=float, default=Settings.timeout_s, help="seconds for a body, and for a prediction")
+    parser.add_argument("--access-log", action="store_true", help="log every request as a line of JSON on standard output")
     return parser
 
 
@@ -86,13 +109,11 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _announce(bundle: Bundle, settings: Settings, listener: socket.socket) -> None:
+def _announce(served: Served, listener: socket.socket) -> None:
     """One line once the port is open; requests wait from here on, and are answered within milliseconds."""
     host, port = listener.getsockname()[:2]
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    version = settings.version or bundle.manifest["version"]
-    label = (settings.name or bundle.manifest["name"]) + (f"/{version}" if version else "")
-    sys.stdout.write(f"serving {label} (bundle {bundle.sha256[:12]}) on http://{address}, POST /invocations\n")
+    sys.stdout.write(f"serving {served.label} (bundle {served.sha256[:12]}) on http://{address}, POST /invocations\n")
     sys.stdout.flush()
 
 
