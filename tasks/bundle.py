@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from model_registry.errors import InputError, IntegrityError
-from tasks.bundle_files import CONTENT, REMEDY, json_bytes, read, verify, write
+from tasks.bundle_files import CONTENT, REMEDY, check, json_bytes, read, verify, write
 from tasks.data.transform import feature_names, output_shape, transform
 from tasks.methods.litert import LiteRunner
 
@@ -45,12 +45,30 @@ class Bundle:
             InputError: `folder` is not a bundle.
             IntegrityError: A file is damaged, or the parts don't fit one another.
         """
-        manifest, files = read(Path(folder))
-        bundle = cls(manifest, files, num_threads)
+        return cls._ready(*read(Path(folder)), num_threads, str(folder))
+
+    @classmethod
+    def of_files(cls, files: Mapping[str, bytes], what: str, num_threads: int = 1) -> "Bundle":
+        """The same for files that were fetched.
+
+        Args:
+            files: Content by name, the manifest among them.
+            what: The bundle, for messages.
+            num_threads: Threads of one pass through the network.
+
+        Raises:
+            InputError: They are not a bundle.
+            IntegrityError: One is damaged, or the parts don't fit one another.
+        """
+        return cls._ready(*check(files, what), num_threads, what)
+
+    @classmethod
+    def _ready(cls, manifest: dict[str, Any], files: Mapping[str, bytes], num_threads: int, what: str) -> "Bundle":
         try:
+            bundle = cls(manifest, files, num_threads)
             bundle.predict_arrays(np.zeros((1, *output_shape(bundle.preprocessing)), np.float32))
         except (ValueError, RuntimeError, KeyError) as error:
-            raise IntegrityError(f"{folder}: its network and its preprocessing don't fit: {error} {REMEDY}") from error
+            raise IntegrityError(f"{what}: its network and its preprocessing don't fit: {error} {REMEDY}") from error
         return bundle
 
     @property

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import os
 import signal
 import socket
 import sys
@@ -9,12 +10,15 @@ from pathlib import Path
 
 import uvicorn
 
+from deployments.serving import access_log
 from deployments.serving.app import create_app
+from deployments.serving.follow import Follower
 from deployments.serving.lineup import Lineup
 from deployments.serving.metrics import Metrics
 from deployments.serving.served import Served
-from deployments.serving.service import Service
+from deployments.serving.service import Companion, Service
 from deployments.serving.settings import MIB, TOKEN_VARIABLE, Settings, check_exposure, read_token
+from model_registry import glance
 from model_registry.errors import BequestError, InputError
 from tasks.bundle import Bundle
 
@@ -35,13 +39,13 @@ def main(arguments: list[str] | None = None) -> int:
         token = read_token(options.token_file)
         check_exposure(options.host, token)
         settings = _settings(options, token)
-        served = Served(Bundle.open(options.bundle), options.name, options.version)
+        lineup, companions = _lineup(options)
         listener = _listen(options.host, options.port)
     except BequestError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
     config = uvicorn.Config(
-        create_app(Service(Lineup(served), settings, Metrics())),
+        create_app(Service(lineup, settings, Metrics(), companions)),
         log_level="warning",
         access_log=False,  # ours is structured, and has the request's id
         ws="none",
@@ -52,9 +56,25 @@ def main(arguments: list[str] | None = None) -> int:
     # uvicorn ends what is under way, then raises the signal again: to have come this far is a clean end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
-    _announce(served, listener)
+    _announce(lineup.champion, listener)
     uvicorn.Server(config).run(sockets=[listener])
     return 0
+
+
+def _lineup(options: argparse.Namespace) -> tuple[Lineup, list[Companion]]:
+    """Who answers first, and what works beside the requests."""
+    if options.bundle is None and options.follow is None:
+        raise InputError("expected BUNDLE_FOLDER, or --follow NAME with --store. Received: neither.")
+    if options.follow is None:
+        return Lineup(Served(Bundle.open(options.bundle), options.name, options.version)), []
+    if options.store is None:
+        raise InputError("--follow: expected --store (or MLFLOW_TRACKING_URI), the MLflow store to follow. Received: none.")
+    follower = Follower(
+        glance.open_store(options.store), options.follow, interval_s=options.poll_interval, tell=access_log.write
+    )
+    if options.bundle is None:
+        return follower.first(), [follower]
+    return Lineup(Served(Bundle.open(options.bundle), options.follow, options.version)), [follower]
 
 
 def _settings(options: argparse.Namespace, token: str | None) -> Settings:
@@ -73,7 +93,10 @@ def _settings(options: argparse.Namespace, token: str | None) -> Settings:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deployments.serving", description="Serves a bundle over HTTP.")
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE_FOLDER", help="folder of the bundle")
+    parser.add_argument("bundle", type=Path, nargs="?", metavar="BUNDLE_FOLDER", help="folder of the bundle")
+    parser.add_argument("--follow", metavar="NAME", help="serve this model's production version, and swap when it moves")
+    parser.add_argument("--store", default=os.environ.get("MLFLOW_TRACKING_URI"), help="the MLflow store that --follow reads")
+    parser.add_argument("--poll-interval", type=float, default=2.0, help="seconds between two looks at the store")
     parser.add_argument("--host", default="127.0.0.1", help="address to bind to; any but loopback needs a token")
     parser.add_argument("--port", type=int, default=5001, help="port to bind to; 0 takes a free one")
     parser.add_argument("--name", help="model name to answer as; default: the bundle's")

@@ -3,9 +3,10 @@
 import asyncio
 import os
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -28,6 +29,19 @@ class Answer:
     rows: int
 
 
+class Companion(Protocol):
+    """What works beside the requests."""
+
+    def start(self, service: "Service") -> None:
+        """Called once the server's event loop runs."""
+
+    def stop(self) -> None:
+        """Called when the last request is answered."""
+
+    def facts(self) -> dict[str, Any]:
+        """What `/version` tells of it."""
+
+
 class Service:
     """Answers requests from whoever is in the line-up at the time.
 
@@ -35,10 +49,11 @@ class Service:
         lineup: Who answers first.
         settings: Limits.
         metrics: What is counted.
+        companions: What works beside the requests, begun and ended with the server.
     """
 
-    def __init__(self, lineup: Lineup, settings: Settings, metrics: Metrics) -> None:
-        self.settings, self.metrics = settings, metrics
+    def __init__(self, lineup: Lineup, settings: Settings, metrics: Metrics, companions: Sequence[Companion] = ()) -> None:
+        self.settings, self.metrics, self.companions = settings, metrics, companions
         threads = settings.threads or os.cpu_count() or 1
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="predict")
@@ -62,15 +77,22 @@ class Service:
                 self.metrics.model.labels(served.name, served.version, served.sha256, role).set(1)
 
     def version(self) -> dict[str, Any]:
-        """Who answers: name, version and sha256 of the bundle."""
-        served = self._lineup.champion
-        return {"name": served.name, "version": served.version, "bundle_sha256": served.sha256}
+        """Who answers: name, version and sha256 of the bundle; who is tried, and what the registry said."""
+        served, challenger = self._lineup.champion, self._lineup.challenger
+        told = {"name": served.name, "version": served.version, "bundle_sha256": served.sha256}
+        for companion in self.companions:
+            told |= companion.facts()
+        return told if challenger is None else told | {"challenger": challenger.version}
 
     def begin(self) -> None:
         """Called once the server's event loop runs."""
+        for companion in self.companions:
+            companion.start(self)
 
     def close(self) -> None:
         """Ends the threads once they are done; called when the last request is answered."""
+        for companion in self.companions:
+            companion.stop()
         self._pool.shutdown()
 
     def admit(self) -> None:

@@ -46,7 +46,12 @@ def serve(
     max_body_mb: Annotated[
         float | None, typer.Option(help="Largest request body in MiB; else 16.", min=0.001, show_default=False)
     ] = None,
-    access_log: Annotated[bool, typer.Option("--access-log", help="Log every request.")] = False,
+    access_log: Annotated[bool, typer.Option("--access-log", help="Log every request as a line of JSON.")] = False,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow/--no-follow", help="Swap when NAME@production moves; no request is lost."),
+    ] = True,
+    poll_interval: Annotated[float, typer.Option(help="Seconds between two looks at the registry.", min=0.1)] = 2.0,
     print_bundle: Annotated[
         bool, typer.Option("--print-bundle", help="Verify the bundle, print its folder and end, for a script or an image.")
     ] = False,
@@ -62,6 +67,11 @@ def serve(
         bundle.verify(folder)
         sys.stdout.write(f"{folder}\n")
         return
+    if follow and (name := _followed(model, identity)):
+        from model_registry.store import ensure
+
+        store = ensure().tracking_uri
+        identity = [*identity[2:], "--follow", name, "--store", store, "--poll-interval", str(poll_interval)]
     command = [str(folder), *identity, "--host", host, "--port", str(port)]
     command += ["--token-file", str(token_file)] if token_file else []
     command += ["--max-rows", str(max_rows)] if max_rows else []
@@ -70,6 +80,11 @@ def serve(
     # The server takes this process's place, so nothing of MLflow stays in memory and signals reach it directly.
     # -P: a folder `deployments` where the command is run must not stand in for ours.
     os.execv(sys.executable, [sys.executable, "-P", "-m", "deployments.serving", *command])
+
+
+def _followed(model: str, identity: list[str]) -> str | None:
+    """The model whose production stage is followed: where that was asked for, not one version."""
+    return identity[1] if identity and model.removesuffix("@production").removeprefix("models:/") == identity[1] else None
 
 
 def find_bundle(model: str) -> tuple[Path, list[str]]:

@@ -74,14 +74,34 @@ def test_serve_becomes_the_server_of_the_production_version(registry, run, servi
 
     _, command = run("health@production", "--port", 0, "--max-rows", 2)
     assert command[1:4] == ["-P", "-m", "deployments.serving"]
-    assert command[5:] == ["--name", "health", "--version", "2", "--host", "127.0.0.1", "--port", "0", "--max-rows", "2"]
+    follow = [
+        "--version",
+        "2",
+        "--follow",
+        "health",
+        "--store",
+        f"sqlite:///{registry / 'mlflow.db'}",
+        "--poll-interval",
+        "2.0",
+    ]
+    assert command[5:] == [*follow, "--host", "127.0.0.1", "--port", "0", "--max-rows", "2"]
     with serving(*command[4:]) as server, httpx.Client(base_url=server.url, trust_env=False) as client:
         found = client.get("/version").json()
-        assert (found["name"], found["version"]) == ("health", "2")
+        assert (found["name"], found["version"], found["follows"]) == ("health", "2", "health@production")
         assert found["bundle_sha256"] == Bundle.open(table_bundle).sha256
         row = [50, 0.5, "cook"]
         assert client.post("/invocations", json={"inputs": [row] * 2}).json()["predictions"][1]["label"] == "ill"
         assert client.post("/invocations", json={"inputs": [row] * 3}).status_code == 413
+
+
+@pytest.mark.parametrize("arguments", [["health/2"], ["health@production", "--no-follow"]])
+def test_serve_follows_nothing_where_one_version_is_asked_for(registry, run, arguments):
+    assert run(*arguments)[1][5:9] == ["--name", "health", "--version", "2"]
+
+
+def test_serving_needs_nothing_but_the_store_to_follow_a_model(registry, serving):
+    with serving("--follow", "health", "--store", f"sqlite:///{registry / 'mlflow.db'}") as server:
+        assert server.line.startswith("serving health/2 (bundle ")
 
 
 def test_serve_says_how_to_get_a_bundle_when_the_version_has_none(registry, run):
