@@ -1,5 +1,6 @@
 """The server's addresses: who is here, how it fares, and the predictions of `endpoint`."""
 
+import asyncio
 import importlib.metadata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,11 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from deployments.serving import feedback, open_inference, openapi
 from deployments.serving import metrics as told
-from deployments.serving import open_inference, openapi
 from deployments.serving.endpoint import Endpoint
-from deployments.serving.errors import RequestError, failed, not_found, shown
+from deployments.serving.errors import RequestError, failed, not_found, shown, slow_body
 from deployments.serving.front import Front
+from deployments.serving.guards import ClientGone, read_body
 from deployments.serving.openapi import JSON, refusals
 from deployments.serving.service import Service
 
@@ -80,6 +82,19 @@ def _facts(app: FastAPI, service: Service) -> None:
     async def show_metrics() -> Response:
         """Counters in Prometheus's text format."""
         return Response(service.metrics.page(), headers={"Content-Type": told.CONTENT_TYPE})
+
+    @app.post("/feedback", openapi_extra=openapi.FEEDBACK, responses={200: _ANY, **refusals(400, 401, 408, 409, 413, 429)})
+    async def take_feedback(request: Request) -> Response:
+        """Takes the truth about rows that were predicted, by request id: late, and in any order."""
+        settings = service.settings
+        try:
+            async with asyncio.timeout(settings.timeout_s):
+                body = await read_body(request.receive, dict(request.scope["headers"]), settings.max_body_bytes)
+        except TimeoutError:
+            raise slow_body(settings.timeout_s) from None
+        except ClientGone:
+            return Response(status_code=400)  # nobody reads it
+        return _json({"labels": feedback.take(service, body)})
 
     @app.get("/openapi.json", include_in_schema=False)
     async def describe() -> Response:

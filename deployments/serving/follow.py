@@ -62,6 +62,7 @@ class Follower:
         self._store, self._name, self._interval_s, self._tell = store, name, interval_s, tell
         self._tried, self._judged_first = tried, judged_first
         self._refused: dict[str, Refusal] = {}
+        self._banned: set[str] = set()
         self._state = "not looked yet"
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -76,6 +77,10 @@ class Follower:
         if number is None:
             raise InputError(f"--follow {self._name}: expected a version in production. Received: none stands there.")
         return Lineup(self._load(number, "production"))
+
+    def ban(self, version: str) -> None:
+        """Never loads a version as challenger again: it was tried, and rolled back."""
+        self._banned.add(version)
 
     def facts(self) -> dict[str, Any]:
         """What `/version` tells of following."""
@@ -111,7 +116,7 @@ class Follower:
                 champion = self._try(service, present, "production") or champion
         else:
             self._refused.pop("production", None)
-        if tried is None or str(tried) == champion.version:
+        if tried is None or str(tried) == champion.version or str(tried) in self._banned:
             challenger = None
             self._refused.pop("staging", None)
         elif challenger is None or challenger.version != str(tried):

@@ -18,6 +18,7 @@ _STATUSES = {
     404: "Nothing of that name is served here.",
     405: "The address takes another method.",
     408: "The body came too slowly.",
+    409: "Labels are of no use here: this server keeps no predictions.",
     413: "More rows or bytes than the server accepts at once.",
     415: "A content type that the server does not read.",
     429: "As many requests are under way as the server takes; Retry-After says when to come again.",
@@ -28,6 +29,21 @@ _HEADERS = {
     "X-Request-ID": {"description": "The request's id: the client's own, or a new one.", "schema": _TEXT},
     "X-Model-Name": {"description": "The model that made the answer.", "schema": _TEXT},
     "X-Model-Version": {"description": "The version that made the answer.", "schema": _TEXT},
+}
+
+_LABELLED = {
+    "type": "object",
+    "required": ["request_id", "labels"],
+    "properties": {
+        "request_id": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$"},
+        "labels": {"type": "array", "minItems": 1, "items": {"type": ["string", "number", "null"]}},
+    },
+}
+FEEDBACK = {
+    "requestBody": {
+        "required": True,
+        "content": {JSON: {"schema": {"anyOf": [_LABELLED, {"type": "array", "minItems": 1, "items": _LABELLED}]}}},
+    }
 }
 
 

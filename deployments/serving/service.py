@@ -1,9 +1,10 @@
 """From a request to its answer: who answers it, where it is computed, and what is kept of it."""
 
 import asyncio
+import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,11 +14,16 @@ import numpy as np
 
 from deployments.serving.asked import Asked, Write
 from deployments.serving.batching import Batcher
-from deployments.serving.errors import not_found, overloaded, shown, timed_out
-from deployments.serving.lineup import Lineup, Role
+from deployments.serving.capture import Capture, Prediction
+from deployments.serving.errors import RequestError, not_found, overloaded, shown, timed_out
+from deployments.serving.lineup import Lineup, Role, in_share
 from deployments.serving.metrics import Metrics
-from deployments.serving.served import Raw, Served
+from deployments.serving.served import Raw, Rows, Served
 from deployments.serving.settings import Settings
+from deployments.serving.tally import Tally
+
+_MOST_SHADOWS = 64
+_log = logging.getLogger("bequest.serving")
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,15 @@ class Answer:
     body: bytes
     served: Served
     rows: int
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request's rows as they came and as the network takes them, and what makes the body of the answer."""
+
+    raw: Raw
+    x: np.ndarray
+    write: Write
 
 
 class Companion(Protocol):
@@ -50,10 +65,20 @@ class Service:
         settings: Limits.
         metrics: What is counted.
         companions: What works beside the requests, begun and ended with the server.
+        capture: Keeps predictions; None: they are not kept.
     """
 
-    def __init__(self, lineup: Lineup, settings: Settings, metrics: Metrics, companions: Sequence[Companion] = ()) -> None:
-        self.settings, self.metrics, self.companions = settings, metrics, companions
+    def __init__(
+        self,
+        lineup: Lineup,
+        settings: Settings,
+        metrics: Metrics,
+        companions: Sequence[Companion] = (),
+        capture: Capture | None = None,
+    ) -> None:
+        self.settings, self.metrics, self.companions, self.capture = settings, metrics, companions, capture
+        self.tally = Tally()
+        self._shadows: set[asyncio.Task[None]] = set()
         threads = settings.threads or os.cpu_count() or 1
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="predict")
@@ -118,38 +143,100 @@ class Service:
         Raises:
             RequestError: 4xx, it can't be answered; 503, not in time.
         """
-        lineup = self._lineup
-        served, role = self._choose(lineup, asked)
+        lineup, trial = self._lineup, self.settings.trial
+        served = self._addressed(lineup, asked)
+        challenger = None if trial is None or asked.version is not None else lineup.challenger
+        canary = challenger if trial is not None and trial.mode == "canary" else None
+        by_column = None if trial is None else trial.key_column
+        if canary is not None and by_column is None and self._meets(canary, asked.key or asked.request_id):
+            answer = await self._by_challenger(canary, asked, served)
+            if answer is not None:
+                return answer
         begun = time.perf_counter()
-        raw, x, write = await self._prepare(served, asked)
-        probabilities = await self._predict(served, x)
-        self._keep(served, role, asked, raw, probabilities, time.perf_counter() - begun)
-        if len(x) <= self.settings.inline_rows:
-            body = write(served, probabilities)
+        prepared = await self._prepare(served, asked)
+        if canary is not None and by_column is not None and self._meets(canary, value_of(served, prepared.raw, by_column)):
+            answer = await self._by_challenger(canary, asked, served)
+            if answer is not None:
+                return answer
+        probabilities = await self._predict(served, prepared.x)
+        role: Role = "production" if served is lineup.champion else "canary"
+        self._keep(served, role, asked, prepared.raw, probabilities, time.perf_counter() - begun)
+        if challenger is not None and canary is None:
+            self._shadow(challenger, asked)
+        return await self._written(served, prepared, probabilities)
+
+    def _addressed(self, lineup: Lineup, asked: Asked) -> Served:
+        """The version that the path names, else the champion."""
+        if asked.name is None:
+            return lineup.champion
+        found = lineup.find(asked.name, asked.version)
+        if found is None:
+            which = asked.name if asked.version is None else f"{asked.name}, version {asked.version}"
+            here = f"{lineup.champion.name}, version {' or '.join(lineup.versions)}"
+            raise not_found(f"model {shown(which)}: expected {here}, which is served here.")
+        return found
+
+    def _meets(self, challenger: Served, key: str) -> bool:
+        assert self.settings.trial is not None
+        return in_share(key, self.settings.trial.share, challenger.sha256)
+
+    async def _by_challenger(self, challenger: Served, asked: Asked, champion: Served) -> Answer | None:
+        """The challenger's answer; None where it has none, so that the champion's is the one that counts."""
+        begun = time.perf_counter()
+        try:
+            prepared = await self._prepare(challenger, asked)
+            probabilities = await self._predict(challenger, prepared.x)
+        except Exception as error:
+            if isinstance(error, RequestError):
+                await self._prepare(champion, asked)  # where the champion refuses as well, the request is at fault
+            self._challenger_failed(error)
+            return None
+        self._keep(challenger, "canary", asked, prepared.raw, probabilities, time.perf_counter() - begun)
+        return await self._written(challenger, prepared, probabilities)
+
+    def _shadow(self, challenger: Served, asked: Asked) -> None:
+        """Lets the challenger answer as well, where there is time for it; nobody waits for it."""
+        if len(self._shadows) >= _MOST_SHADOWS:
+            self.metrics.dropped.labels("shadow busy").inc()
+            return
+
+        async def follow() -> None:
+            begun = time.perf_counter()
+            try:
+                prepared = await self._prepare(challenger, asked)
+                begun = time.perf_counter()
+                probabilities = await self._predict(challenger, prepared.x)
+            except Exception as error:
+                self._challenger_failed(error)
+                return
+            self._keep(challenger, "shadow", asked, prepared.raw, probabilities, time.perf_counter() - begun)
+
+        task = asyncio.get_running_loop().create_task(follow())
+        self._shadows.add(task)
+        task.add_done_callback(self._shadows.discard)
+
+    def _challenger_failed(self, error: Exception) -> None:
+        self.tally.failed(by_challenger=True)
+        self.metrics.challenger_failures.inc()
+        if not isinstance(error, RequestError):
+            _log.warning("the challenger failed: %r", error)
+
+    async def _written(self, served: Served, prepared: Prepared, probabilities: np.ndarray) -> Answer:
+        if len(probabilities) <= self.settings.inline_rows:
+            body = prepared.write(served, probabilities)
         else:
-            body = await asyncio.get_running_loop().run_in_executor(self._pool, write, served, probabilities)
-        return Answer(body, served, len(x))
+            body = await asyncio.get_running_loop().run_in_executor(self._pool, prepared.write, served, probabilities)
+        return Answer(body, served, len(probabilities))
 
-    def _choose(self, lineup: Lineup, asked: Asked) -> tuple[Served, Role]:
-        """Who answers a request."""
-        if asked.name is not None:
-            found = lineup.find(asked.name, asked.version)
-            if found is None:
-                which = asked.name if asked.version is None else f"{asked.name}, version {asked.version}"
-                here = f"{lineup.champion.name}, version {' or '.join(lineup.versions)}"
-                raise not_found(f"model {shown(which)}: expected {here}, which is served here.")
-            return found, "production" if found is lineup.champion else "canary"
-        return lineup.champion, "production"
-
-    async def _prepare(self, served: Served, asked: Asked) -> tuple[Raw, np.ndarray, Write]:
+    async def _prepare(self, served: Served, asked: Asked) -> Prepared:
         """Reads and transforms the rows: on the event loop where that takes less than handing it to a thread."""
         if len(asked.body) <= self.settings.inline_body_bytes:
             return self._read(served, asked)
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, served, asked)
 
-    def _read(self, served: Served, asked: Asked) -> tuple[Raw, np.ndarray, Write]:
+    def _read(self, served: Served, asked: Asked) -> Prepared:
         raw, write = asked.read(served, self.settings.max_rows)
-        return raw, served.encode(raw), write
+        return Prepared(raw, served.encode(raw), write)
 
     async def _predict(self, served: Served, x: np.ndarray) -> np.ndarray:
         """Probabilities: at once where the network is quick and nothing waits, else by the pool, in batches."""
@@ -184,5 +271,20 @@ class Service:
         )
 
     def _keep(self, served: Served, role: Role, asked: Asked, raw: Raw, probabilities: np.ndarray, seconds: float) -> None:
-        """Counts a prediction."""
+        """Counts a prediction, and keeps it where that was asked for."""
         self.metrics.predicted(served.version, role, len(probabilities))
+        if self._lineup.challenger is not None:
+            labels = [served.labels[place] for place in probabilities.argmax(axis=1).tolist()]
+            self.tally.answered(asked.request_id, labels, seconds, by_challenger=role != "production")
+        if self.capture is not None:
+            self.capture.put(Prediction(asked.request_id, time.time(), served, role, raw, probabilities))
+
+
+def value_of(served: Served, raw: Raw, column: str) -> str:
+    """A column's value in the first row, as the key of a canary; empty where there is none."""
+    if isinstance(raw, Rows):
+        names = list(served.types)
+        return str(raw.values[0][names.index(column)]) if column in names else ""
+    if isinstance(raw, Mapping) and column in raw:
+        return str(raw[column][0])
+    return ""

@@ -169,6 +169,36 @@ def test_serve_passes_every_option_on_for_a_folder(run, table_bundle, tmp_path):
     assert command[4:] == list(map(str, expected))
 
 
+def test_serve_passes_trial_capture_and_the_servers_own_options_on(registry, run):
+    _, command = run(
+        "health@production", "--canary", 0.2, "--canary-header", "X-User", "--capture", "--capture-days", 30, "--capture-drop",
+        "age", "--capture-hash", "job", "--", "--trial-requests", "9",
+    )  # fmt: skip
+    trial = ["--canary", "0.2", "--canary-header", "X-User"]
+    kept = ["--capture", str(registry / "captured"), "--capture-sample", "1.0", "--capture-days", "30"]
+    tail = [*trial, *kept, "--capture-drop", "age", "--capture-hash", "job", "--trial-requests", "9"]
+    assert command[-len(tail) :] == tail
+    from deployments.serving.options import parser
+
+    options = parser().parse_args(command[4:])
+    assert (options.canary, options.capture_days, options.trial_requests, options.follow) == (0.2, 30, 9, "health")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--canary", 10], "--canary: expected a share in (0, 1], not a percentage"),
+        (["--canary", 0.1, "--shadow"], "expected one of them"),
+        (["--capture", "--capture-drop", "agee"], "Received: ['agee']"),
+        (["--", "--threads", "0"], "--threads: expected at least 1"),
+    ],
+)
+def test_the_server_says_which_option_is_wrong(registry, run, arguments, words):
+    _, command = run("health@production", *arguments)
+    done = subprocess.run(command[:], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+
+
 @pytest.mark.parametrize("model", ["./nowhere", "/nowhere/at/all"])
 def test_print_bundle_asks_for_a_bundle_when_the_folder_is_none(run, model):
     result, _ = run(model, "--print-bundle")
