@@ -6,7 +6,9 @@ that sorts by time.
 
 import getpass
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -25,8 +27,24 @@ def now() -> str:
     return datetime.now(UTC).strftime(_TIME)
 
 
+_acting: ContextVar[str | None] = ContextVar("acting", default=None)
+
+
+@contextmanager
+def acting_as(name: str) -> Iterator[None]:
+    """Names a part of bequest that moves versions by itself as who did it."""
+    token = _acting.set(name)
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
 def who() -> str:
-    """The user's name, as far as the system knows it."""
+    """The user's name, as far as the system knows it; or the part of bequest that acts by itself."""
+    acting = _acting.get()
+    if acting is not None:
+        return acting
     try:
         return getpass.getuser()
     except (OSError, KeyError):

@@ -17,6 +17,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def sha256_of_bytes(content: bytes) -> str:
+    """The sha256 of one file's content, as hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def write(folder: Path) -> str:
     """Writes the manifest of all files below `folder`, and returns the manifest's own sha256."""
     beside = {folder / NAME, folder / SIGNATURE, folder / "bundle" / SIGNATURE}

@@ -37,6 +37,11 @@ class Workspace:
         return self.home / "bundles"
 
     @property
+    def captured(self) -> Path:
+        """Predictions and labels that `bequest serve --capture` keeps."""
+        return self.home / "captured"
+
+    @property
     def reports(self) -> Path:
         """Feedback reports, one folder a look."""
         return self.home / "reports"

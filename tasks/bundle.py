@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from model_registry.errors import InputError, IntegrityError
-from tasks.bundle_files import CONTENT, REMEDY, json_bytes, read, verify, write
+from tasks.bundle_files import CONTENT, REMEDY, check, json_bytes, read, verify, write
 from tasks.data.transform import feature_names, output_shape, transform
 from tasks.methods.litert import LiteRunner
 
@@ -45,12 +45,30 @@ class Bundle:
             InputError: `folder` is not a bundle.
             IntegrityError: A file is damaged, or the parts don't fit one another.
         """
-        manifest, files = read(Path(folder))
-        bundle = cls(manifest, files, num_threads)
+        return cls._ready(*read(Path(folder)), num_threads, str(folder))
+
+    @classmethod
+    def of_files(cls, files: Mapping[str, bytes], what: str, num_threads: int = 1) -> "Bundle":
+        """The same for files that were fetched.
+
+        Args:
+            files: Content by name, the manifest among them.
+            what: The bundle, for messages.
+            num_threads: Threads of one pass through the network.
+
+        Raises:
+            InputError: They are not a bundle.
+            IntegrityError: One is damaged, or the parts don't fit one another.
+        """
+        return cls._ready(*check(files, what), num_threads, what)
+
+    @classmethod
+    def _ready(cls, manifest: dict[str, Any], files: Mapping[str, bytes], num_threads: int, what: str) -> "Bundle":
         try:
+            bundle = cls(manifest, files, num_threads)
             bundle.predict_arrays(np.zeros((1, *output_shape(bundle.preprocessing)), np.float32))
         except (ValueError, RuntimeError, KeyError) as error:
-            raise IntegrityError(f"{folder}: its network and its preprocessing don't fit: {error} {REMEDY}") from error
+            raise IntegrityError(f"{what}: its network and its preprocessing don't fit: {error} {REMEDY}") from error
         return bundle
 
     @property
@@ -70,6 +88,10 @@ class Bundle:
         Raises:
             InputError: A column is missing or not a number, or the shape is another.
         """
+        return self.predict_arrays(self.encode(raw))
+
+    def encode(self, raw: Mapping[str, np.ndarray] | np.ndarray) -> np.ndarray:
+        """The network's input for raw rows, float32 [n, ...]; arguments and errors are those of `predict`."""
         with np.errstate(over="ignore"):  # told below, with the row
             x = transform(self.preprocessing, raw)
         finite = np.isfinite(x)
@@ -79,7 +101,7 @@ class Bundle:
             raise InputError(
                 f"row {row}, {where}: expected a finite number within the range of float32. Received: {x[row, *place]}."
             )
-        return self.predict_arrays(x)
+        return x
 
     def predict_arrays(self, x: np.ndarray) -> np.ndarray:
         """Probabilities of rows that are already transformed.

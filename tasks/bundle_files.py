@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -101,9 +102,31 @@ def verify(folder: Path | str) -> dict[str, Any]:
 
 def read(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """What `verify` checks: the manifest, and the very bytes that were verified, so that none is read a second time."""
-    manifest = _read_manifest(folder)
-    promised: dict[str, str] = manifest["files"]
+    if not (folder / MANIFEST).is_file():
+        raise InputError(f"{folder}: expected a bundle, a folder with {MANIFEST} in it. Received: no such file.")
+    manifest = _parsed((folder / MANIFEST).read_bytes(), folder)
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()} - {MANIFEST, SIGNATURE}
+    _check_names(manifest, found, folder)
+    return manifest, _held(manifest, {path: (folder / path).read_bytes() for path in manifest["files"]}, folder)
+
+
+def check(files: Mapping[str, bytes], what: str) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The same for a bundle that never was a folder here.
+
+    Args:
+        files: Content of its files by name, the manifest among them.
+        what: The bundle, for messages.
+    """
+    where = Path(what)
+    if MANIFEST not in files:
+        raise InputError(f"{what}: expected a bundle, with {MANIFEST} in it. Received: no such file.")
+    manifest = _parsed(files[MANIFEST], where)
+    _check_names(manifest, set(files) - {MANIFEST}, where)
+    return manifest, _held(manifest, files, where)
+
+
+def _check_names(manifest: dict[str, Any], found: set[str], folder: Path) -> None:
+    promised: dict[str, str] = manifest["files"]
     for path in sorted(set(promised) | set(CONTENT) | found):
         if path not in found:
             raise IntegrityError(f"{folder / path}: missing. Expected a file of the bundle {manifest['name']!r}. {REMEDY}")
@@ -111,23 +134,23 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
             raise IntegrityError(
                 f"{folder / path}: not in the bundle's {MANIFEST}. Expected {sorted(promised)} alone. {REMEDY}"
             )
-    files = {}
-    for path, expected in promised.items():
-        files[path] = (folder / path).read_bytes()
+
+
+def _held(manifest: dict[str, Any], files: Mapping[str, bytes], folder: Path) -> dict[str, bytes]:
+    """The files that the manifest promises, each with the sha256 that it promises."""
+    for path, expected in manifest["files"].items():
         sha256 = hashlib.sha256(files[path]).hexdigest()
         if sha256 != expected:
             raise IntegrityError(
                 f"{folder / path}: the file was changed. Expected sha256 {expected}. Received: {sha256}. {REMEDY}"
             )
-    return manifest, files
+    return {path: files[path] for path in manifest["files"]}
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
+def _parsed(content: bytes, folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
-    if not path.is_file():
-        raise InputError(f"{folder}: expected a bundle, a folder with {MANIFEST} in it. Received: no such file.")
     try:
-        manifest = json.loads(path.read_bytes())
+        manifest = json.loads(content)
     except ValueError as error:
         raise IntegrityError(f"{path}: expected JSON. Received: {error}. {REMEDY}") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:

@@ -1,97 +1,169 @@
-"""The server's addresses: MLflow's `/invocations`, `/ping`, `/health` and `/version`."""
+"""The server's addresses: who is here, how it fares, and the predictions of `endpoint`."""
 
 import asyncio
 import importlib.metadata
-import os
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from deployments.serving import scoring
-from deployments.serving.errors import RequestError, invalid, shown
-from deployments.serving.guards import TokenGuard, read_body
-from deployments.serving.settings import Settings
-from model_registry.errors import InputError
-from tasks.bundle import Bundle
+from deployments.serving import feedback, open_inference, openapi
+from deployments.serving import metrics as told
+from deployments.serving.endpoint import Endpoint
+from deployments.serving.errors import RequestError, failed, not_found, shown, slow_body
+from deployments.serving.front import Front
+from deployments.serving.guards import ClientGone, read_body
+from deployments.serving.openapi import JSON, refusals
+from deployments.serving.service import Service
 
-JSON = "application/json"
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            JSON: {"schema": {"type": "object", "properties": {form: {} for form in scoring.FORMATS}}},
-            "text/csv": {"schema": {"type": "string"}},
-        },
-    }
-}
 _CODES = {404: "ENDPOINT_NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
+_ANY: dict[str, Any] = {"content": {JSON: {"schema": {"type": "object"}}}}
 
 
-def create_app(bundle: Bundle, settings: Settings) -> FastAPI:
-    """A FastAPI application that answers from `bundle`.
+def create_app(service: Service) -> ASGIApp:
+    """The whole application around a service."""
+    endpoint = Endpoint(service)
+    app = _described(service, endpoint)
+    return Front(app, endpoint, service.settings, service.metrics)
 
-    Args:
-        bundle: A verified bundle.
-        settings: Limits, token, and what to answer as.
-    """
+
+def _described(service: Service, endpoint: Endpoint) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.begin()
+        yield
+        service.close()
+
     # The interactive pages load scripts from a CDN; the description itself stays at /openapi.json.
-    app = FastAPI(title="bequest", version=importlib.metadata.version("bequest"), docs_url=None, redoc_url=None)
-    workers = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="predict")
-    version = {
-        "name": settings.name or bundle.manifest["name"],
-        "version": settings.version or bundle.manifest["version"],
-        "bundle_sha256": bundle.sha256,
-        "bequest": app.version,
-    }
+    version = importlib.metadata.version("bequest")
+    app = FastAPI(title="bequest", version=version, docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    for path in ("/invocations", "/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer"):
+        app.router.routes.append(Route(path, endpoint, methods=["POST"], include_in_schema=False))
+    _probes(app)
+    _facts(app, service)
+    _open_inference(app, service)
+    _refusals(app)
+    return app
 
-    def invoke(body: bytes, content_type: str | None) -> bytes:
-        raw = scoring.read(bundle, body, content_type, settings.max_rows)
-        try:
-            probabilities = bundle.predict(raw)
-        except InputError as error:
-            raise invalid(str(error)) from error
-        return scoring.answer(bundle.labels, probabilities)
 
-    @app.get("/ping")
-    @app.get("/health")
+def _probes(app: FastAPI) -> None:
     async def ping() -> Response:
         """Answers as soon as the model is loaded."""
         return Response("\n", media_type=JSON)
 
-    @app.get("/version")
+    for path in ("/ping", "/health"):
+        app.add_api_route(path, ping, methods=["GET"], operation_id=path[1:], responses={200: {"content": {JSON: {}}}})
+
+    @app.get("/v2/health/live", responses={200: _ANY})
+    async def live() -> Response:
+        """Whether the server runs."""
+        return _json({"live": True})
+
+    @app.get("/v2/health/ready", responses={200: _ANY})
+    async def ready() -> Response:
+        """Whether the server answers requests; it listens only once its model is loaded."""
+        return _json({"ready": True})
+
+
+def _facts(app: FastAPI, service: Service) -> None:
+    guarded = refusals(401)
+
+    @app.get("/version", responses={200: _ANY, **guarded})
     async def show_version() -> Response:
         """Which model answers: name, version, sha256 of its bundle, and the version of bequest."""
-        return Response(orjson.dumps(version), media_type=JSON)
+        return _json(service.version() | {"bequest": app.version})
 
-    @app.post("/invocations", openapi_extra=_BODY)
-    async def invocations(request: Request) -> Response:
-        """Labels and probabilities of raw rows, in MLflow's scoring protocol."""
-        body = await read_body(request, settings.max_body_bytes)
-        content_type = request.headers.get("content-type")
-        if len(body) <= settings.inline_body_bytes:
-            answer = invoke(body, content_type)
-        else:
-            answer = await asyncio.get_running_loop().run_in_executor(workers, invoke, body, content_type)
-        return Response(answer, media_type=JSON)
+    @app.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **guarded})
+    async def show_metrics() -> Response:
+        """Counters in Prometheus's text format."""
+        return Response(service.metrics.page(), headers={"Content-Type": told.CONTENT_TYPE})
 
+    @app.post("/feedback", openapi_extra=openapi.FEEDBACK, responses={200: _ANY, **refusals(400, 401, 408, 409, 413, 429)})
+    async def take_feedback(request: Request) -> Response:
+        """Takes the truth about rows that were predicted, by request id: late, and in any order."""
+        settings = service.settings
+        try:
+            async with asyncio.timeout(settings.timeout_s):
+                body = await read_body(request.receive, dict(request.scope["headers"]), settings.max_body_bytes)
+        except TimeoutError:
+            raise slow_body(settings.timeout_s) from None
+        except ClientGone:
+            return Response(status_code=400)  # nobody reads it
+        return _json({"labels": feedback.take(service, body)})
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def describe() -> Response:
+        document = app.openapi()
+        served = service.lineup.champion
+        paths = {**document["paths"], **openapi.predictions(served, service.settings.max_rows)}
+        return _json({**document, "paths": paths})
+
+
+def _open_inference(app: FastAPI, service: Service) -> None:
+    guarded = refusals(401, protocol="open_inference")
+    named = refusals(401, 404, protocol="open_inference")
+
+    @app.get("/v2", responses={200: _ANY, **guarded})
+    async def server_metadata() -> Response:
+        """Name, version and extensions of the server."""
+        return _json({"name": "bequest", "version": app.version, "extensions": []})
+
+    async def metadata(name: str, version: str | None = None) -> Response:
+        """Names, types and shapes of a model's tensors."""
+        lineup = service.lineup
+        found = lineup.find(name, version)
+        if found is None:
+            raise not_found(f"model {shown(name)}: expected {lineup.champion.name}, version {' or '.join(lineup.versions)}.")
+        return _json(open_inference.metadata(found, lineup.versions))
+
+    async def ready(name: str, version: str | None = None) -> Response:
+        """Whether a model answers requests."""
+        lineup = service.lineup
+        found = lineup.find(name, version)
+        if found is None:
+            raise not_found(f"model {shown(name)}: expected {lineup.champion.name}, version {' or '.join(lineup.versions)}.")
+        return _json({"name": found.name, "ready": True})
+
+    for suffix, handler in (("", metadata), ("/ready", ready)):
+        kind = handler.__name__
+
+        async def latest(name: str, handler: Any = handler) -> Response:
+            return await handler(name)
+
+        async def one(name: str, version: str, handler: Any = handler) -> Response:
+            return await handler(name, version)
+
+        for path, route in (("/v2/models/{name}", latest), ("/v2/models/{name}/versions/{version}", one)):
+            app.add_api_route(path + suffix, route, operation_id=f"{kind}_{route.__name__}", responses={200: _ANY, **named})
+
+
+def _refusals(app: FastAPI) -> None:
     @app.exception_handler(RequestError)
     async def refuse(request: Request, error: RequestError) -> Response:
-        return error.response()
+        return error.response(_protocol(request))
 
     @app.exception_handler(HTTPException)
     async def refuse_address(request: Request, error: HTTPException) -> Response:
-        expected = "Expected POST /invocations or GET /ping, /health, /version, /openapi.json."
+        expected = (
+            "Expected POST /invocations, POST /v2/models/NAME/infer, or GET /ping, /version, /v2, /metrics, /openapi.json."
+        )
         message = f"{request.method} {shown(request.url.path)}: {error.detail}. {expected}"
-        return RequestError(error.status_code, _CODES.get(error.status_code, "BAD_REQUEST"), message, error.headers).response()
+        refusal = RequestError(error.status_code, _CODES.get(error.status_code, "BAD_REQUEST"), message, error.headers)
+        return refusal.response(_protocol(request))
 
     @app.exception_handler(Exception)
     async def fail(request: Request, error: Exception) -> Response:
-        # The cause goes to the server's log, never to the client.
-        return RequestError(500, "INTERNAL_ERROR", "The server failed to answer; its log says why.").response()
+        return failed().response(_protocol(request))
 
-    if settings.token is not None:
-        app.add_middleware(TokenGuard, token=settings.token)
-    return app
+
+def _protocol(request: Request) -> str:
+    return "open_inference" if request.url.path.startswith("/v2") else "mlflow"
+
+
+def _json(document: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(document), media_type=JSON)

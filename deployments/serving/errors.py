@@ -1,4 +1,4 @@
-"""Refusals, in the shape of MLflow's scoring server: a status, and JSON with `error_code` and `message`."""
+"""Refusals: a status, and JSON in the shape of the protocol that the client speaks."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -18,10 +18,15 @@ class RequestError(Exception):
         self.message = message
         self.headers = headers
 
-    def response(self) -> Response:
+    def body(self, protocol: str = "mlflow") -> bytes:
+        """The refusal in the shape of a protocol: MLflow's, or `error` alone in the Open Inference Protocol."""
+        if protocol == "mlflow":
+            return orjson.dumps({"error_code": self.error_code, "message": self.message})
+        return orjson.dumps({"error": self.message})
+
+    def response(self, protocol: str = "mlflow") -> Response:
         """The answer to send."""
-        body = orjson.dumps({"error_code": self.error_code, "message": self.message})
-        return Response(body, self.status, self.headers, media_type="application/json")
+        return Response(self.body(protocol), self.status, self.headers, media_type="application/json")
 
 
 def malformed(message: str) -> RequestError:
@@ -37,6 +42,31 @@ def invalid(message: str) -> RequestError:
 def too_large(message: str) -> RequestError:
     """More than the server accepts at once."""
     return RequestError(413, "PAYLOAD_TOO_LARGE", message)
+
+
+def not_found(message: str) -> RequestError:
+    """Nothing of that name stands here."""
+    return RequestError(404, "RESOURCE_DOES_NOT_EXIST", message)
+
+
+def overloaded(message: str) -> RequestError:
+    """More requests than can be answered; the client may try again."""
+    return RequestError(429, "RESOURCE_EXHAUSTED", message, {"Retry-After": "1"})
+
+
+def timed_out(message: str) -> RequestError:
+    """The answer would have come too late; the client may try again."""
+    return RequestError(503, "TEMPORARILY_UNAVAILABLE", message, {"Retry-After": "1"})
+
+
+def failed() -> RequestError:
+    """The server's own fault. The cause goes to its log, never to a client."""
+    return RequestError(500, "INTERNAL_ERROR", "The server failed to answer; its log says why.")
+
+
+def slow_body(seconds: float) -> RequestError:
+    """The client sends its body too slowly."""
+    return RequestError(408, "REQUEST_TIMEOUT", f"body: expected it whole within {seconds:g} s. Received: a part of it.")
 
 
 def shown(value: Any, length: int = 60) -> str:

@@ -3,7 +3,7 @@
 Source: https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally and mlflow.pyfunc.scoring_server.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,18 +11,17 @@ import orjson
 
 from deployments.serving import columns
 from deployments.serving.errors import RequestError, invalid, listed, malformed, shown, too_large
-from tasks.bundle import Bundle
+from deployments.serving.served import Raw, Rows, Served
 
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 TYPES = ("application/json", "text/csv")
-Raw = dict[str, np.ndarray] | np.ndarray
 
 
-def read(bundle: Bundle, body: bytes, content_type: str | None, max_rows: int) -> Raw:
-    """Raw rows as `bundle.predict` takes them.
+def read(served: Served, body: bytes, content_type: str | None, max_rows: int) -> Raw:
+    """Raw rows as `served.encode` takes them.
 
     Args:
-        bundle: Whose columns or picture size the rows must have.
+        served: Whose columns or picture size the rows must have.
         body: The request's body.
         content_type: The request's header.
         max_rows: Most rows to accept.
@@ -31,17 +30,19 @@ def read(bundle: Bundle, body: bytes, content_type: str | None, max_rows: int) -
         RequestError: 400, 413 or 415, naming the column, row or shape at fault.
     """
     mime = _mime(content_type)
-    inputs = bundle.signature["inputs"]
-    if inputs[0]["type"] == "tensor":
-        return _pictures(inputs[0], mime, body, max_rows)
-    types = {column["name"]: column["type"] for column in inputs}
+    if served.takes_pictures:
+        return _pictures(served.inputs[0], mime, body, max_rows)
+    types = served.types
     if mime == "text/csv":
         names, rows = columns.csv_rows(body)
         _check_count(rows, max_rows)
         return columns.from_csv(types, names, rows)
     form, value = _document(body)
     if form == "dataframe_split":
-        return columns.from_rows(types, *_split(value, max_rows))
+        split_names, split_rows = _split(value, max_rows)
+        if split_names is None or split_names == list(types):
+            return _rows(split_rows, types)
+        return columns.from_rows(types, split_names, split_rows)
     if form == "dataframe_records" and not isinstance(value, list):
         raise invalid(f"dataframe_records: expected a list of objects, one a row. Received: {shown(value)}.")
     if isinstance(value, dict):
@@ -52,7 +53,7 @@ def read(bundle: Bundle, body: bytes, content_type: str | None, max_rows: int) -
     _check_rows(form, value, max_rows)
     if form == "dataframe_records" or isinstance(value[0], dict):
         return columns.from_records(types, value)
-    return columns.from_rows(types, None, value)
+    return _rows(value, types)
 
 
 def answer(labels: Sequence[str], probabilities: np.ndarray) -> bytes:
@@ -69,6 +70,16 @@ def answer(labels: Sequence[str], probabilities: np.ndarray) -> bytes:
         for place, row in zip(best, rows, strict=True)
     ]
     return orjson.dumps({"predictions": records})
+
+
+def _rows(rows: list[Any], types: Mapping[str, str]) -> Rows:
+    """Rows that are lists of as many values as there are columns."""
+    width = len(types)
+    for number, row in enumerate(rows):
+        if type(row) is not list or len(row) != width:
+            found = f"{len(row)} values" if isinstance(row, list) else shown(row)
+            raise invalid(f"row {number}: expected a list of {width} values: {listed(types)}. Received: {found}.")
+    return Rows(rows)
 
 
 def _mime(content_type: str | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from deployments.serving.lineup import Trial
 from model_registry.errors import InputError
 
 TOKEN_VARIABLE = "BEQUEST_SERVE_TOKEN"
@@ -18,21 +19,35 @@ class Settings:
     """Settings of one server.
 
     Args:
-        name: Name to answer as in `/version`; None: the bundle's.
-        version: Version to answer as; None: the bundle's.
         token: What `Authorization: Bearer` must carry; None: anyone may ask.
         max_body_bytes: Largest request body.
         max_rows: Most rows in a request.
         inline_body_bytes: Requests up to this size are answered on the event loop, where handing one to a thread
             would cost more than answering it; larger ones go to a thread, so that none holds up the others.
+        inline_rows: The same for writing the answer.
+        inline_s: The same for the network: longest time that it may take on the event loop.
+        threads: Threads that predict, one interpreter each; None: one a processor.
+        batch_rows: Rows that are put through the network together, where requests wait for an interpreter.
+        batch_wait_s: How long an incomplete batch is held back for more rows.
+        max_waiting: Requests that may be under way; the next one is told to come again.
+        timeout_s: Longest time for a body to arrive, and for a prediction.
+        access_log: Whether every request is logged.
+        trial: How a challenger is tried; None: there is none.
     """
 
-    name: str | None = None
-    version: str | None = None
     token: str | None = None
     max_body_bytes: int = 16 * MIB
     max_rows: int = 10_000
     inline_body_bytes: int = 16 * 1024
+    inline_rows: int = 64
+    inline_s: float = 0.001
+    threads: int | None = None
+    batch_rows: int = 64
+    batch_wait_s: float = 0.0
+    max_waiting: int = 512
+    timeout_s: float = 30.0
+    access_log: bool = False
+    trial: Trial | None = None
 
 
 def is_loopback(host: str) -> bool:

@@ -19,6 +19,8 @@ EXAMPLES = """
 
   bequest serve path/to/bundle --max-rows 100
 
+  bequest serve digits@production --canary 0.1 --capture -- --trial-requests 1000
+
   curl localhost:5001/invocations -H 'Content-Type: text/csv' --data-binary @rows.csv
 
   docker build --build-context bundle=$(bequest serve digits@production --print-bundle) ...
@@ -35,6 +37,10 @@ def serve(
     model: Annotated[
         str, typer.Argument(metavar="NAME[@stage|/version]|FOLDER", help="A registered version, or a bundle's folder.")
     ],
+    further: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[-- OPTIONS]", help="More of the server's own; `python -m deployments.serving -h` has all."),
+    ] = None,
     *,
     host: Annotated[str, typer.Option(help="Address to bind to; any but loopback needs a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to bind to; 0 takes a free one.", min=0, max=65535)] = 5001,
@@ -46,7 +52,30 @@ def serve(
     max_body_mb: Annotated[
         float | None, typer.Option(help="Largest request body in MiB; else 16.", min=0.001, show_default=False)
     ] = None,
-    access_log: Annotated[bool, typer.Option("--access-log", help="Log every request.")] = False,
+    access_log: Annotated[bool, typer.Option("--access-log", help="Log every request as a line of JSON.")] = False,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow/--no-follow", help="Swap when NAME@production moves; no request is lost."),
+    ] = True,
+    poll_interval: Annotated[float, typer.Option(help="Seconds between two looks at the registry.", min=0.1)] = 2.0,
+    canary: Annotated[
+        float | None,
+        typer.Option(help="Share of the requests that the version in staging answers.", show_default=False),
+    ] = None,
+    canary_header: Annotated[
+        str | None, typer.Option(help="Requests with one value of this header meet one version.", show_default=False)
+    ] = None,
+    canary_column: Annotated[
+        str | None, typer.Option(help="The same for a column, by a request's first row.", show_default=False)
+    ] = None,
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="Let the version in staging answer too: recorded, never returned.")
+    ] = False,
+    capture: Annotated[bool, typer.Option("--capture", help="Keep predictions and labels in the workspace.")] = False,
+    capture_sample: Annotated[float, typer.Option(help="Share of the requests that is kept.")] = 1.0,
+    capture_days: Annotated[int | None, typer.Option(help="Days that are kept; else all.", min=1, show_default=False)] = None,
+    capture_drop: Annotated[str, typer.Option(help="Columns that are not kept, with commas between.")] = "",
+    capture_hash: Annotated[str, typer.Option(help="Columns kept as a hash, keyed by BEQUEST_CAPTURE_KEY.")] = "",
     print_bundle: Annotated[
         bool, typer.Option("--print-bundle", help="Verify the bundle, print its folder and end, for a script or an image.")
     ] = False,
@@ -62,14 +91,35 @@ def serve(
         bundle.verify(folder)
         sys.stdout.write(f"{folder}\n")
         return
+    if follow and (name := _followed(model, identity)):
+        from model_registry.store import ensure
+
+        store = ensure().tracking_uri
+        identity = [*identity[2:], "--follow", name, "--store", store, "--poll-interval", str(poll_interval)]
     command = [str(folder), *identity, "--host", host, "--port", str(port)]
     command += ["--token-file", str(token_file)] if token_file else []
     command += ["--max-rows", str(max_rows)] if max_rows else []
     command += ["--max-body-mb", str(max_body_mb)] if max_body_mb else []
     command += ["--access-log"] if access_log else []
+    command += ["--canary", str(canary)] if canary is not None else []
+    command += ["--canary-header", canary_header] if canary_header else []
+    command += ["--canary-column", canary_column] if canary_column else []
+    command += ["--shadow"] if shadow else []
+    if capture:
+        from model_registry.workspace import current
+
+        command += ["--capture", str(current().captured), "--capture-sample", str(capture_sample)]
+        command += ["--capture-days", str(capture_days)] if capture_days else []
+        command += ["--capture-drop", capture_drop, "--capture-hash", capture_hash]
+    command += further or []
     # The server takes this process's place, so nothing of MLflow stays in memory and signals reach it directly.
     # -P: a folder `deployments` where the command is run must not stand in for ours.
     os.execv(sys.executable, [sys.executable, "-P", "-m", "deployments.serving", *command])
+
+
+def _followed(model: str, identity: list[str]) -> str | None:
+    """The model whose production stage is followed: where that was asked for, not one version."""
+    return identity[1] if identity and model.removesuffix("@production").removeprefix("models:/") == identity[1] else None
 
 
 def find_bundle(model: str) -> tuple[Path, list[str]]:

@@ -10,8 +10,9 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from deployments.serving.__main__ import GRACE_S, _parser
+from deployments.serving.__main__ import GRACE_S
 from deployments.serving.guards import OPEN_PATHS
+from deployments.serving.options import parser as _parser
 from deployments.serving.settings import TOKEN_VARIABLE
 from model_registry.environment import DEFAULTS
 

@@ -109,9 +109,3 @@ def test_version_says_what_answers(table_server, table_bundle):
     assert (found["name"], found["version"]) == ("health", "7")
     assert found["bundle_sha256"] == Bundle.open(table_bundle).sha256
     assert found["bequest"]
-
-
-def test_openapi_describes_the_addresses(table_server):
-    paths = table_server.get("/openapi.json").json()["paths"]
-    assert set(paths) == {"/ping", "/health", "/version", "/invocations"}
-    assert set(paths["/invocations"]["post"]["requestBody"]["content"]) == {"application/json", "text/csv"}

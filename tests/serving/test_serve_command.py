@@ -74,14 +74,34 @@ def test_serve_becomes_the_server_of_the_production_version(registry, run, servi
 
     _, command = run("health@production", "--port", 0, "--max-rows", 2)
     assert command[1:4] == ["-P", "-m", "deployments.serving"]
-    assert command[5:] == ["--name", "health", "--version", "2", "--host", "127.0.0.1", "--port", "0", "--max-rows", "2"]
+    follow = [
+        "--version",
+        "2",
+        "--follow",
+        "health",
+        "--store",
+        f"sqlite:///{registry / 'mlflow.db'}",
+        "--poll-interval",
+        "2.0",
+    ]
+    assert command[5:] == [*follow, "--host", "127.0.0.1", "--port", "0", "--max-rows", "2"]
     with serving(*command[4:]) as server, httpx.Client(base_url=server.url, trust_env=False) as client:
         found = client.get("/version").json()
-        assert (found["name"], found["version"]) == ("health", "2")
+        assert (found["name"], found["version"], found["follows"]) == ("health", "2", "health@production")
         assert found["bundle_sha256"] == Bundle.open(table_bundle).sha256
         row = [50, 0.5, "cook"]
         assert client.post("/invocations", json={"inputs": [row] * 2}).json()["predictions"][1]["label"] == "ill"
         assert client.post("/invocations", json={"inputs": [row] * 3}).status_code == 413
+
+
+@pytest.mark.parametrize("arguments", [["health/2"], ["health@production", "--no-follow"]])
+def test_serve_follows_nothing_where_one_version_is_asked_for(registry, run, arguments):
+    assert run(*arguments)[1][5:9] == ["--name", "health", "--version", "2"]
+
+
+def test_serving_needs_nothing_but_the_store_to_follow_a_model(registry, serving):
+    with serving("--follow", "health", "--store", f"sqlite:///{registry / 'mlflow.db'}") as server:
+        assert server.line.startswith("serving health/2 (bundle ")
 
 
 def test_serve_says_how_to_get_a_bundle_when_the_version_has_none(registry, run):
@@ -147,6 +167,36 @@ def test_serve_passes_every_option_on_for_a_folder(run, table_bundle, tmp_path):
     )
     expected = [table_bundle, "--host", "0.0.0.0", "--port", 7, "--token-file", token, "--max-body-mb", 0.5, "--access-log"]
     assert command[4:] == list(map(str, expected))
+
+
+def test_serve_passes_trial_capture_and_the_servers_own_options_on(registry, run):
+    _, command = run(
+        "health@production", "--canary", 0.2, "--canary-header", "X-User", "--capture", "--capture-days", 30, "--capture-drop",
+        "age", "--capture-hash", "job", "--", "--trial-requests", "9",
+    )  # fmt: skip
+    trial = ["--canary", "0.2", "--canary-header", "X-User"]
+    kept = ["--capture", str(registry / "captured"), "--capture-sample", "1.0", "--capture-days", "30"]
+    tail = [*trial, *kept, "--capture-drop", "age", "--capture-hash", "job", "--trial-requests", "9"]
+    assert command[-len(tail) :] == tail
+    from deployments.serving.options import parser
+
+    options = parser().parse_args(command[4:])
+    assert (options.canary, options.capture_days, options.trial_requests, options.follow) == (0.2, 30, 9, "health")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--canary", 10], "--canary: expected a share in (0, 1], not a percentage"),
+        (["--canary", 0.1, "--shadow"], "expected one of them"),
+        (["--capture", "--capture-drop", "agee"], "Received: ['agee']"),
+        (["--", "--threads", "0"], "--threads: expected at least 1"),
+    ],
+)
+def test_the_server_says_which_option_is_wrong(registry, run, arguments, words):
+    _, command = run("health@production", *arguments)
+    done = subprocess.run(command[:], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, words in done.stderr) == (2, True), done.stderr
 
 
 @pytest.mark.parametrize("model", ["./nowhere", "/nowhere/at/all"])

@@ -1,5 +1,6 @@
 """The server as a process: what it loads, who may ask, how it starts and how it ends."""
 
+import json
 import os
 import shutil
 import signal
@@ -33,11 +34,14 @@ def test_serving_answers_without_tensorflow_mlflow_or_pandas(table_bundle):
 import sys
 import deployments.serving.__main__
 from deployments.serving.app import create_app
+from deployments.serving.lineup import Lineup
+from deployments.serving.metrics import Metrics
+from deployments.serving.served import Served
+from deployments.serving.service import Service
 from deployments.serving.settings import Settings
 from tasks.bundle import Bundle
 
-bundle = Bundle.open({str(table_bundle)!r})
-create_app(bundle, Settings())
+create_app(Service(Lineup(Served(Bundle.open({str(table_bundle)!r}))), Settings(), Metrics()))
 print([name for name in {FORBIDDEN} if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
@@ -87,11 +91,24 @@ def test_server_tells_at_once_when_a_client_asks_before_it_sends_too_much(table_
             assert connection.recv(1000).startswith(b"HTTP/1.1 413")
 
 
-def test_access_log_names_requests_when_asked_for(table_bundle, serving):
-    with serving(table_bundle, "--access-log") as server:
-        httpx.get(f"{server.url}/ping", trust_env=False)
+def test_access_log_is_a_line_of_json_a_request_without_query_or_body(table_bundle, serving):
+    with serving(table_bundle, "--access-log", "--version", 7) as server:
+        with httpx.Client(base_url=server.url, trust_env=False) as client:
+            client.get("/ping?secret=1", headers={"X-Request-ID": "mine"})
+            client.post("/invocations", content=BODY, headers={"Content-Type": "application/json"})
+            client.post("/invocations", content=b"{", headers={"Content-Type": "application/json"})
         assert server.stop() == 0
-        assert "GET /ping" in server.process.stdout.read() + server.process.stderr.read()
+        lines = [json.loads(line) for line in server.process.stdout.read().splitlines()]
+    facts = [
+        (each["event"], each["method"], each["path"], each["status"], each.get("version"), each.get("rows")) for each in lines
+    ]
+    assert facts == [
+        ("request", "GET", "/ping", 200, None, None),
+        ("request", "POST", "/invocations", 200, "7", 1),
+        ("request", "POST", "/invocations", 400, None, None),
+    ]
+    assert lines[0]["request_id"] == "mine"
+    assert all(each["ms"] >= 0 and each["client"] == "127.0.0.1" for each in lines)
 
 
 def test_listener_states_its_protocol_so_that_no_answer_waits_for_an_acknowledgement():
@@ -117,9 +134,9 @@ def test_token_is_asked_of_every_address_but_the_probes(table_bundle, serving, t
             assert (response.status_code, response.json()["error_code"]) == (401, "UNAUTHENTICATED")
             assert response.headers["www-authenticate"] == "Bearer"
             assert TOKEN not in response.text
-        for path in ("/version", "/openapi.json", "/nowhere"):
+        for path in ("/version", "/openapi.json", "/metrics", "/v2/models/health", "/nowhere"):
             assert client.get(path).status_code == 401
-        for path in ("/ping", "/health"):
+        for path in ("/ping", "/health", "/v2/health/live", "/v2/health/ready"):
             assert client.get(path).status_code == 200
         client.headers["Authorization"] = f"bearer {TOKEN}"
         assert client.post("/invocations", **send).status_code == 200
