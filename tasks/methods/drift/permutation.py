@@ -37,10 +37,10 @@ def permutation_p_value(
         reached = int((drawn >= found - 1e-9 * abs(found)).sum())  # equal dealings differ in the last digits
         if reached:
             return (1 + reached) / (1 + len(drawn))
-    return min(1 / (1 + len(drawn)), max(_tail(drawn, found), _smallest(pooled, reference)))
+    return min(1 / (1 + len(drawn)), max(tail(drawn, found), _smallest(pooled, reference)))
 
 
-def _tail(drawn: np.ndarray, found: float) -> float:
+def tail(drawn: np.ndarray, found: float) -> float:
     """The chance of a value above `found`, from the first three moments of the drawn ones."""
     from scipy import stats
 

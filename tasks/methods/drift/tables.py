@@ -17,16 +17,26 @@ def finite_numbers(values: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: A value is not a number, or there is more than one feature.
     """
+    numbers = as_floats(values)
+    finite = np.isfinite(numbers)
+    return numbers if finite.all() else numbers[finite]
+
+
+def as_floats(values: np.ndarray) -> np.ndarray:
+    """The values of one numeric feature, float64; None and what else is missing is NaN.
+
+    Raises:
+        ValueError: A value is not a number, or there is more than one feature.
+    """
     if np.ndim(values) != 1:
         raise ValueError(f"Invalid values. Expected one feature, shape [n]. Received: shape {np.shape(values)}.")
     values = np.asarray(values)
     if values.dtype == object:
         values = np.array([math.nan if is_missing(value) else value for value in values], object)
     try:
-        numbers = values.astype(np.float64)
+        return values.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"Invalid values. Expected numbers for a numeric detector. Received: {error}.") from error
-    return numbers[np.isfinite(numbers)]
 
 
 def is_missing(value: Any) -> bool:
@@ -39,6 +49,12 @@ def _category(value: Any) -> str:
     if is_missing(value):
         return MISSING
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def category_names(values: np.ndarray) -> list[str]:
+    """Each value's name; a missing one is a category of its own."""
+    names = {value: _category(value) for value in set(values.tolist())}
+    return [names[value] for value in values.tolist()]
 
 
 def _named(values: np.ndarray) -> Counter[str]:
