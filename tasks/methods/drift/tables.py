@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tasks.methods.drift.grid import Grid, counts_below, grid_of
+
 BINS = 10
 MAX_CATEGORIES = 100
 MISSING = "(missing)"
@@ -105,6 +107,9 @@ def bin_counts(reference: np.ndarray, current: np.ndarray, bins: int = BINS) -> 
     Returns:
         Counts in the same order, int64 [k] each, k <= bins.
     """
+    grid = grid_of(reference, current)
+    if grid is not None:
+        return _counts_on(grid, bins)
     pooled = np.sort(np.concatenate([reference, current]))
     distinct = pooled[np.flatnonzero(np.diff(pooled, prepend=-np.inf))]
     if len(distinct) > bins:
@@ -114,3 +119,16 @@ def bin_counts(reference: np.ndarray, current: np.ndarray, bins: int = BINS) -> 
     k = len(edges) + 1
     tables = [np.bincount(np.searchsorted(edges, values, side="left"), minlength=k) for values in (reference, current)]
     return tables[0], tables[1]
+
+
+def _counts_on(grid: Grid, bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """`bin_counts` of large windows."""
+    filled = np.flatnonzero(grid.counts)
+    if grid.single and len(filled) <= bins:
+        below = [window.before[1:][filled[:-1]] for window in (grid.first, grid.second)]
+    else:
+        below = counts_below(grid, bins)
+    highest = [len(window.values) for window in (grid.first, grid.second)]
+    first, second = (np.diff(rows, prepend=0, append=most) for rows, most in zip(below, highest, strict=True))
+    kept = first + second > 0  # where the largest number is a quantile, nothing is above it
+    return first[kept], second[kept]
