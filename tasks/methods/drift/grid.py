@@ -124,7 +124,7 @@ def largest_rise(grid: Grid, first: Window, second: Window) -> float:
 
 
 def counts_below(grid: Grid, bins: int) -> list[np.ndarray]:
-    """Rows of each window at or below the quantiles of both together: the i-th has at least i / bins of the rows at or below it.
+    """Rows of each window at or below the quantiles of both; the i-th has at least i / bins of all rows at or below it.
 
     Args:
         grid: Both windows, of more than `bins` distinct values.

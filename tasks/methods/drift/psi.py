@@ -30,4 +30,6 @@ def psi(reference: np.ndarray, current: np.ndarray) -> DriftScore:
     Returns:
         PSI in nats, >= 0.
     """
-    return DriftScore(float(_index(reference[None], current[None])[0]), divergence_p_value(reference, current, _index, as_chi2=1.0))
+    return DriftScore(
+        float(_index(reference[None], current[None])[0]), divergence_p_value(reference, current, _index, as_chi2=1.0)
+    )

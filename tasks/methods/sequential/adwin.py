@@ -71,7 +71,7 @@ class _Window:
         return rise
 
     def _difference(self) -> float:
-        """Mean of the newer part less that of the older, at the first cut where it is more than chance; 0 where there is none."""
+        """Mean of the newer part less that of the older, at the first cut where it exceeds chance; else 0."""
         old_rows, old_sum = 0, 0.0
         for power in reversed(range(len(self._sizes))):
             for total, _ in reversed(self._sizes[power]):

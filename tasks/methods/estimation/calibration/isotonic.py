@@ -5,7 +5,9 @@ import numpy as np
 from tasks.methods.estimation.calibration.base import Calibrated, calibrators
 
 
-@calibrators.register("isotonic", reference="Zadrozny & Elkan, 2002, doi:10.1145/775047.775151; Gupta & Ramdas, 2022, arXiv:2107.08353")
+@calibrators.register(
+    "isotonic", reference="Zadrozny & Elkan, 2002, doi:10.1145/775047.775151; Gupta & Ramdas, 2022, arXiv:2107.08353"
+)
 def isotonic(probabilities: np.ndarray, y: np.ndarray) -> Calibrated:
     """Least squares of right (1) or wrong (0) on the largest probability among functions that never fall.
 
