@@ -5,9 +5,7 @@ import numpy as np
 from tasks.methods.estimation.base import estimators
 
 
-@estimators.register(
-    "cbpe", reference="NannyML, Confidence-based Performance Estimation; Białek et al., 2024, arXiv:2407.08649"
-)
+@estimators.register("cbpe", reference="NannyML, How it works: Confidence-based Performance Estimation")
 def cbpe(reference: np.ndarray, right: np.ndarray, current: np.ndarray) -> float:
     """The mean calibrated chance of being right: accuracy = sum over rows of P(right | confidence) / m.
 

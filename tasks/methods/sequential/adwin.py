@@ -32,7 +32,7 @@ def adwin(wrong: np.ndarray, alpha: float) -> list[int]:
 
 
 class _Window:
-    """The exponential histogram: for each power of two, sums and squared deviations of buckets of as many rows, newest first."""
+    """The exponential histogram: for each power of two, sum and spread of buckets of as many rows, newest first."""
 
     def __init__(self, delta: float) -> None:
         self._delta, self._seen = delta, 0

@@ -9,9 +9,7 @@ MOST_ROWS, LEAST_ROWS = 2000, 20
 _TREES, _SEED = 50, 0
 
 
-@multivariate.register(
-    "domain_classifier", reference="Lopez-Paz & Oquab, 2017, arXiv:1610.06545"
-)
+@multivariate.register("domain_classifier", reference="Lopez-Paz & Oquab, 2017, arXiv:1610.06545")
 def domain_classifier(reference: np.ndarray, current: np.ndarray) -> DriftScore:
     """Area under the ROC curve of extremely randomised trees that tell the windows apart, on rows they were not fitted to.
 
