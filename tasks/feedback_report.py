@@ -4,8 +4,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Decision = Literal["data", "retrain", "label", "none"]
-"""The batch is broken; the loop starts again; labels are needed; nothing is started."""
+Decision = Literal["data", "retrain", "wait", "label", "none"]
+"""The batch is broken; the loop starts again; it would, but patience, cool-down or budget say later; labels are needed; nothing is
+started."""
 
 
 class Report(BaseModel):

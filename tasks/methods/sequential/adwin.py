@@ -81,7 +81,7 @@ class _Window:
                     return 0.0
                 if old_rows < LEAST_SIDE:
                     continue
-                difference = (self._sum - old_sum) / new_rows - old_sum / old_rows
+                difference = float((self._sum - old_sum) / new_rows - old_sum / old_rows)
                 if abs(difference) > self._epsilon(old_rows, new_rows):
                     return difference
         return 0.0
