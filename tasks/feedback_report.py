@@ -26,13 +26,22 @@ class Report(BaseModel):
     no_labels: str = ""
     features: list[dict[str, Any]]
     predictions: list[dict[str, Any]]
+    together: list[dict[str, Any]] = []
     drifted_share: float
     drifted: bool
+    alpha: float | None = None
     accuracy: float | None = None
     accuracy_interval: tuple[float, float] | None = None
     accuracy_reference: float | None = None
     accuracy_drop_p_value: float | None = None
     degraded: bool = False
+    along: list[dict[str, Any]] = []
+    alarms: list[int] = []
+    estimated: dict[str, Any] | None = None
+    estimated_drop_p_value: float | None = None
+    estimated_degraded: bool = False
+    basis: str = ""
+    bad: bool = False
     decision: Decision
     reason: str
     page: str = ""
