@@ -68,7 +68,9 @@ def watch_batch(version: Version, data: Path, target: str | None) -> Report:
     )
     limit = recipe.preprocess.contract.max_failing
     quarantine = Quarantine(batch.rows_quarantined, batch.rows_quarantined + len(batch.raw), limit, quarantine_to)
-    moment = Moment(batch_key(batch.fingerprint, version, target), version.label, now, [each.past for each in seen(version.name)])
+    before = seen(version.name)
+    window = batch_key(batch.fingerprint, version, target)
+    moment = Moment(window, version.label, now, [each.past for each in before])
     with lone_run(experiment(version.name).experiment_id, "feedback", f"feedback {version.label}") as run:
         report, found = _compare(version, folder, batch, quarantine, recipe.feedback, moment)
         told = {
@@ -79,7 +81,7 @@ def watch_batch(version: Version, data: Path, target: str | None) -> Report:
             "no_labels": no_labels(data, solution.card, target) if batch.y is None else "",
         }
         report = report.model_copy(update=told)
-        history = [*seen(version.name), Seen.of(report, moment)]
+        history = [*before, Seen.of(report, moment)]
         (out / "report.json").write_text(report.model_dump_json(indent=1))
         (out / "report.html").write_text(feedback_page.render(report, feedback_plots.pictures(report, found, history)))
         log_window(run, report, moment, out / "report.html")

@@ -1,4 +1,4 @@
-"""What feedback has seen of a model so far: one MLflow run a look, and one run over all of them whose metrics are the history."""
+"""What feedback has seen of a model so far: one MLflow run a look, and one over all of them that draws the history."""
 
 import json
 from dataclasses import dataclass

@@ -37,7 +37,8 @@ _PAGE = """<!doctype html>
 <td class="{{ 'bad' if row.degraded else 'good' }}">{{ 'degraded' if row.degraded else 'holds' }}</td></tr>
 {% endfor %}</table>{% endif %}
 {% if pictures.along %}<img alt="accuracy along the rows" src="data:image/png;base64,{{ pictures.along }}">{% endif %}
-{% if pictures.history %}<img alt="accuracy over the batches so far" src="data:image/png;base64,{{ pictures.history }}">{% endif %}
+{% if pictures.history %}
+<img alt="accuracy over the batches so far" src="data:image/png;base64,{{ pictures.history }}">{% endif %}
 <h2>Drift</h2>
 <p>{{ '%.0f' % (100 * report.drifted_share) }} % of the features drifted; the batch
  <b class="{{ 'bad' if report.drifted else 'good' }}">{{ 'has drifted' if report.drifted else 'has not drifted' }}</b>.

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 Decision = Literal["data", "retrain", "wait", "label", "none"]
-"""The batch is broken; the loop starts again; it would, but patience, cool-down or budget say later; labels are needed; nothing is
+"""The batch is broken; the loop starts again; it would, but patience, cool-down or budget wait; labels are needed; nothing is
 started."""
 
 

@@ -76,9 +76,7 @@ def write(folder: Path, rows: DataSet, probabilities: np.ndarray) -> None:
     # Categories are stored as text columns of a Parquet file: npz would need a pickle for them.
     pd.DataFrame(features).to_parquet(folder / "features.parquet", index=False)
     labels = rows.split("validation").y
-    np.savez_compressed(
-        folder / "predictions.npz", probabilities=probabilities.astype(np.float32), validation_labels=labels
-    )
+    np.savez_compressed(folder / "predictions.npz", probabilities=probabilities.astype(np.float32), validation_labels=labels)
     (folder / "kinds.json").write_text(json.dumps(kinds, indent=1))
 
 

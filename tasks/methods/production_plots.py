@@ -47,9 +47,8 @@ def along_png(windows: Sequence[Window], alarms: Sequence[int], expected: float 
     reach = np.array([[each.accuracy - each.low for each in windows], [each.high - each.accuracy for each in windows]])
     if expected is not None:
         axes.axhline(expected, color=GREY, linewidth=1.2, linestyle="--", label=f"on the test split, {expected:.3f}")
-    axes.errorbar(
-        middle, accuracy, np.maximum(0, reach), fmt="-o", color=BLUE, markersize=4, linewidth=1.6, elinewidth=0.9, label="measured"
-    )
+    style: dict[str, Any] = {"color": BLUE, "markersize": 4, "linewidth": 1.6, "elinewidth": 0.9}
+    axes.errorbar(middle, accuracy, np.maximum(0, reach), fmt="-o", label="measured", **style)
     for place, alarm in enumerate(alarms):
         axes.axvline(alarm, color=ORANGE, linewidth=1.4, label=f"alarm at row {alarm:,}" if place == 0 else None)
     axes.set(xlabel="row", ylabel="accuracy", xlim=(0, windows[-1].end))

@@ -334,7 +334,7 @@ def main() -> None:
     data = folder("elec2.csv", "adult.csv")
     if "--early" in sys.argv:
         line = one(elec2(data, early=True), 0)
-        print({key: value for key, value in summary([line], []).items()}, line["loop"]["at"])
+        print(summary([line], []), line["loop"]["at"])
         return
     lines: list[dict[str, Any]] = []
     called: list[bool] = []
