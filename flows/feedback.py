@@ -64,11 +64,10 @@ def feedback(name: str, data: str, target: str | None = None, retrain: bool = Tr
     if answered is not None:
         return Watched(report=report, action=f"this batch was answered before, by {answered.label}")
     batch = keep_batch(Path(data), report.batch_sha256, version, target)
-    kind = "degradation" if report.degraded else "drift"
     request = {
         "name": name,
         "batch": str(batch),
-        "reason": f"{kind}: {report.reason}",
+        "reason": f"{report.basis}: {report.reason}",
         "reference_version": version.label,
         "window": window,
     }

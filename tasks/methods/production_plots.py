@@ -87,7 +87,7 @@ def history_of_looks_png(looks: Sequence[Look], expected: float | None) -> bytes
     axes.grid(axis="y", color="#e6e9ed")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False, fontsize=8, loc="lower left")
-    axes.set_title("Production so far (dotted: the loop started again)", loc="left", fontsize=11)
+    axes.set_title("Production so far (dotted: the loop started again)", loc="left", fontsize=11, pad=16)
     below.bar(places, [look.drifted_share for look in looks], 0.7, color=[ORANGE if look.drifted else GREY for look in looks])
     below.set(ylim=(0, 1), ylabel="drifted\nfeatures")
     step = max(1, -(-len(looks) // 8))
