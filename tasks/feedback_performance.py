@@ -83,4 +83,5 @@ def estimated(
         return told
     p_value = estimation.drop_p_value(found, *expected)
     fallen = found.accuracy < expected[0] / expected[1] - config.max_accuracy_drop and p_value <= config.drift.alpha
-    return told | {"accuracy_reference": expected[0] / expected[1], "estimated_drop_p_value": p_value, "estimated_degraded": fallen}
+    told["accuracy_reference"] = expected[0] / expected[1]
+    return told | {"estimated_drop_p_value": p_value, "estimated_degraded": fallen}

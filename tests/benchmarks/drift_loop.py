@@ -55,7 +55,7 @@ from tasks.recipe.feedback_schema import Feedback
 
 SEEDS = (0, 1, 2)
 SETTINGS = Feedback.model_validate(
-    {"max_accuracy_drop": 0.01, "drift": {"alpha": 0.05}, "cooldown": {"windows": 3}, "data": "sliding", "windows": 6}
+    {"max_accuracy_drop": 0.01, "drift": {"alpha": 0.05}, "cooldown": {"windows": 3}, "data": "sliding", "windows": 8}
 )
 FIRST = FitSettings(epochs=20, batch_size=64, patience=4, learning_rate=2e-3)
 AGAIN = FitSettings(epochs=6, batch_size=64, patience=2, learning_rate=1e-3)

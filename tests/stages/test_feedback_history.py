@@ -50,7 +50,8 @@ def test_history_is_read_back_and_drawn_by_one_run(workspace: Path, tmp_path: Pa
         look(page, "c", fails=True)
     retraining_started(first, "run by feedback")
     found = seen("watched")
-    assert [(each.past.window, each.past.bad, each.past.retrained) for each in found] == [("a", False, True), ("b", True, False)]
+    told = [(each.past.window, each.past.bad, each.past.retrained) for each in found]
+    assert told == [("a", False, True), ("b", True, False)]
     assert (found[0].accuracy, found[0].estimated, found[1].estimated) == (0.9, (0.8, 0.7, 0.9), None)
     (series,) = client().search_runs([experiment("watched").experiment_id], f"tags.`bequest.stage` = '{SERIES}'")
     points = client().get_metric_history(series.info.run_id, "accuracy")
