@@ -14,9 +14,12 @@ from model_registry.errors import BequestError, InputError
 from model_registry.store import ensure
 from model_registry.versions import Version
 from tasks.feedback import Report, limits, watch
+from tasks.feedback_data import with_batch
+from tasks.feedback_history import retraining_started
 from tasks.kept_batch import batch_key, keep_batch
 from tasks.recipe.inherit import dump
 from tasks.recipe.load import parse
+from tasks.recipe.schema import Recipe
 from tasks.solution import Solution
 
 
@@ -61,15 +64,16 @@ def feedback(name: str, data: str, target: str | None = None, retrain: bool = Tr
     if answered is not None:
         return Watched(report=report, action=f"this batch was answered before, by {answered.label}")
     batch = keep_batch(Path(data), report.batch_sha256, version, target)
-    kind = "degradation" if report.degraded else "drift"
     request = {
         "name": name,
         "batch": str(batch),
-        "reason": f"{kind}: {report.reason}",
+        "reason": f"{report.basis}: {report.reason}",
         "reference_version": version.label,
         "window": window,
     }
-    if _asked_by_event(request):
+    by_event = _asked_by_event(request)
+    retraining_started(report.run_id, "asked for by an event" if by_event else "run by feedback")
+    if by_event:
         return Watched(report=report, action="retraining was asked for by the event bequest.retrain.requested")
     return Watched(report=report, action="retrained", outcome=retrain_flow(**request))
 
@@ -119,8 +123,8 @@ def _retraining_recipe(parent: Version, batch: str) -> Path:
         raise InputError(f"{parent.label} has no recipe to run again. Promote a version that a loop made.")
     stated: dict[str, Any] = dict(solution.recipe)
     stated["inherit"] = {"ancestors": [parent.uri], "solution": True}
-    data = stated["data"]
-    stated["data"] = data | {"append": [*data["append"], batch]}
+    data, config = stated["data"], Recipe.model_validate(solution.recipe).feedback
+    stated["data"] = with_batch(data, batch, config)
     if solution.card is not None and solution.card.modality == "tabular" and data["target"] is None:
         stated["data"]["target"] = solution.card.target  # a bundled source names its own label column, a batch does not
     folder = ensure().home / "recipes"
@@ -160,11 +164,14 @@ def _asked_by_event(request: dict[str, str]) -> bool:
 
 
 def _markdown(report: Report) -> str:
-    drifted = [feature["name"] for feature in report.features + report.predictions if feature["drifted"]]
+    drifted = [each["name"] for each in report.features + report.together + report.predictions if each["drifted"]]
     accuracy = "not known" if report.accuracy is None else f"{report.accuracy:.3f}"
+    guess = report.estimated
+    estimate = "not known" if guess is None else f"{guess['accuracy']:.3f} ({guess['low']:.3f} to {guess['high']:.3f})"
     no_labels = f"\n{report.no_labels}.\n" if report.no_labels else ""
     return (
-        f"# {report.version}: {report.decision}\n\n{report.reason}.\n\n| rows | quarantined | accuracy | drifted |\n"
-        f"| --- | --- | --- | --- |\n"
-        f"| {report.rows} | {report.quarantined} | {accuracy} | {', '.join(drifted) or 'nothing'} |\n{no_labels}"
+        f"# {report.version}: {report.decision}\n\n{report.reason}.\n\n"
+        f"| rows | quarantined | accuracy | estimated without labels | drifted |\n| --- | --- | --- | --- | --- |\n"
+        f"| {report.rows} | {report.quarantined} | {accuracy} | {estimate} | {', '.join(drifted) or 'nothing'} |\n{no_labels}"
+        f"\nThe whole report: `{report.page}`\n"
     )

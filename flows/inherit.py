@@ -39,7 +39,7 @@ def inherit(recipe: str, trigger: dict[str, Any] | None = None, refresh: str | N
 
     Args:
         recipe: The recipe's file.
-        trigger: What started it: `kind` (manual, schedule, drift, degradation), `reason`, and for a retraining `parent`.
+        trigger: What started it: `kind` (manual, schedule, drift, degradation, estimate), `reason`, `parent` of a retraining.
         refresh: A stage to do again, with all that follow, although nothing has changed.
 
     Raises:

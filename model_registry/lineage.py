@@ -57,7 +57,7 @@ def summary(member: Version, *, withdrawn: bool = False, stages: bool = True) ->
         parts.append(f"{accuracy:.3f}")
     if stages and member.stage != "None":
         parts.append(member.stage)
-    if member.trigger.get("kind") in ("drift", "degradation", "schedule"):
+    if member.trigger.get("kind") in ("drift", "degradation", "estimate", "schedule"):
         parts.append(f"trigger: {member.trigger['kind']}")
     if withdrawn:
         parts.append("withdrawn")

@@ -1,10 +1,8 @@
 """Stage 8, feedback: a batch from production beside the reference stored with the version that served it."""
 
-import json
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,29 +10,32 @@ from model_registry import artifacts, gates
 from model_registry.errors import InputError
 from model_registry.store import ensure, experiment
 from model_registry.versions import Version
-from tasks import feedback_page
+from tasks import feedback_page, feedback_plots
 from tasks.bundle import Bundle
 from tasks.data import reference
 from tasks.data.batch import Batch, read_batch
 from tasks.data.raw import as_columns
 from tasks.derive import BUNDLE
-from tasks.feedback_decision import Quarantine, decide
+from tasks.feedback_decision import Evidence, Moment, Quarantine, decide
+from tasks.feedback_history import Seen, log_window, seen
 from tasks.feedback_labels import no_labels
+from tasks.feedback_performance import estimated, expected_of, measured
 from tasks.feedback_report import Report
-from tasks.methods import drift, plots
-from tasks.methods import metrics as measures
-from tasks.recipe.schema import Feedback, Recipe, Run
+from tasks.kept_batch import batch_key
+from tasks.methods import drift
+from tasks.recipe.feedback_schema import Feedback
+from tasks.recipe.schema import Recipe, Run
 from tasks.solution import Solution
 from tasks.stage import lone_task
-from tasks.tracking import StageRun, lone_run
+from tasks.tracking import lone_run
 
 
 def watch_batch(version: Version, data: Path, target: str | None) -> Report:
     """Compares a batch with the reference of the version in production, and decides what to do.
 
-    Labels, where the batch has them, speak first: accuracy is compared with the test split's. Drift is told per
-    feature and on the predictions. Where more rows break the contract than the recipe allows, neither is trusted. Nothing is
-    trained here.
+    Labels, where the batch has them, speak first: accuracy is compared with the test split's. Without them it is estimated from
+    confidence. Drift is told per feature, of all features together and on the predictions. Where more rows break the contract
+    than the recipe allows, none of it is trusted. Nothing is trained here.
 
     Args:
         version: The version that serves.
@@ -52,7 +53,8 @@ def watch_batch(version: Version, data: Path, target: str | None) -> Report:
             f"for serving does: put one into production with `bequest run`, or `bequest promote {version.name} VERSION`."
         )
     recipe = Recipe.model_validate(solution.recipe)
-    at = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
+    now = datetime.now(UTC)
+    at = now.strftime("%Y-%m-%dT%H-%M-%S")
     out = ensure().reports / f"{version.name}-{at}"
     out.mkdir(parents=True, exist_ok=True)
     quarantine_to = out / "quarantine.csv"
@@ -66,8 +68,11 @@ def watch_batch(version: Version, data: Path, target: str | None) -> Report:
     )
     limit = recipe.preprocess.contract.max_failing
     quarantine = Quarantine(batch.rows_quarantined, batch.rows_quarantined + len(batch.raw), limit, quarantine_to)
+    before = seen(version.name)
+    window = batch_key(batch.fingerprint, version, target)
+    moment = Moment(window, version.label, now, [each.past for each in before])
     with lone_run(experiment(version.name).experiment_id, "feedback", f"feedback {version.label}") as run:
-        report, found = _compare(version, folder, batch, quarantine, recipe.feedback)
+        report, found = _compare(version, folder, batch, quarantine, recipe.feedback, moment)
         told = {
             "batch": str(data),
             "at": at,
@@ -76,40 +81,45 @@ def watch_batch(version: Version, data: Path, target: str | None) -> Report:
             "no_labels": no_labels(data, solution.card, target) if batch.y is None else "",
         }
         report = report.model_copy(update=told)
+        history = [*before, Seen.of(report, moment)]
         (out / "report.json").write_text(report.model_dump_json(indent=1))
-        (out / "report.html").write_text(feedback_page.render(report, plots.drift_png(found)))
-        _log(run, report, out)
+        (out / "report.html").write_text(feedback_page.render(report, feedback_plots.pictures(report, found, history)))
+        log_window(run, report, moment, out / "report.html")
     return report
 
 
 def _compare(
-    version: Version, folder: Path, batch: Batch, quarantine: Quarantine, config: Feedback
+    version: Version, folder: Path, batch: Batch, quarantine: Quarantine, config: Feedback, moment: Moment
 ) -> tuple[Report, drift.DriftReport]:
-    features, kinds, reference_probabilities = reference.read(folder / reference.FOLDER)
+    known = reference.read(folder / reference.FOLDER)
     current, _ = reference.features_of(batch.raw)
     settings = config.drift
-    # Features and predictions are two reports: each gets half of the false-alarm rate, so that the batch keeps the whole.
-    options: dict[str, Any] = {"numeric": settings.numeric, "categorical": settings.categorical, "alpha": settings.alpha / 2}
-    found = drift.report(features, current, kinds, min_share=settings.min_share, **options)
     bundle = Bundle.open(folder / BUNDLE)
     probabilities = bundle.predict(as_columns(batch.raw))
-    predicted = drift.report(
-        _predictions(reference_probabilities, bundle.labels),
-        _predictions(probabilities, bundle.labels),
-        {"predicted label": "categorical", "confidence": "numeric"},
-        min_share=0.0,
-        **options,
+    found = drift.report(
+        known.features,
+        current,
+        known.kinds,
+        numeric=settings.numeric,
+        categorical=settings.categorical,
+        alpha=settings.alpha,
+        min_share=settings.min_share,
+        multivariate=settings.multivariate,
+        predictions=(_predictions(known.probabilities, bundle.labels), _predictions(probabilities, bundle.labels)),
+        prediction_kinds={"predicted label": "categorical", "confidence": "numeric"},
     )
-    verdict = gates.read(version)
-    performance = _performance(probabilities, batch, verdict, config)
-    drifted = found.drifted or predicted.drifted
-    decision, reason = decide(
-        labelled=int(batch.labelled.sum()) >= config.min_rows,
-        quarantine=quarantine,
-        drifted=drifted,
-        degraded=performance.get("degraded", False),
-        config=config,
+    expected = expected_of(gates.read(version))
+    performance = {} if batch.y is None else measured(probabilities[batch.labelled], batch.y, expected, config)
+    if known.y is not None:
+        performance |= estimated((known.probabilities, known.y), probabilities, expected, config)
+    labelled = int(batch.labelled.sum()) >= config.min_rows
+    evidence = Evidence(
+        labelled=labelled,
+        measured=performance.get("degraded") if labelled else None,
+        estimated=performance.get("estimated_degraded"),
+        drifted=found.drifted,
     )
+    decision, reason = decide(evidence, quarantine, config, moment)
     report = Report(
         name=version.name,
         version=version.label,
@@ -119,60 +129,23 @@ def _compare(
         quarantine=str(quarantine.path) if quarantine.rows else "",
         labelled=batch.y is not None,
         features=[asdict(feature) for feature in found.features],
-        predictions=[asdict(feature) for feature in predicted.features],
+        predictions=[asdict(each) for each in found.predictions],
+        together=[asdict(each) for each in found.together],
         drifted_share=found.share,
-        drifted=drifted,
+        drifted=found.drifted,
+        alpha=settings.alpha,
+        basis=evidence.basis,
+        bad=evidence.bad,
         decision=decision,
         reason=reason,
         **performance,
     )
-    return report, replace(found, features=predicted.features + found.features, drifted=drifted)
+    return report, replace(found, features=found.predictions + found.together + found.features)
 
 
 def _predictions(probabilities: np.ndarray, labels: list[str]) -> dict[str, np.ndarray]:
     names = np.array(labels, dtype=object)
     return {"predicted label": names[probabilities.argmax(axis=1)], "confidence": probabilities.max(axis=1).astype(np.float64)}
-
-
-def _performance(probabilities: np.ndarray, batch: Batch, verdict: gates.Verdict | None, config: Feedback) -> dict[str, Any]:
-    """Accuracy on the batch's labelled rows beside that on the test split.
-
-    It is degraded where it fell by more than the recipe allows, and by more than chance explains at `drift.alpha`; fewer
-    labels than `min_rows` are too few to say so.
-    """
-    if batch.y is None:
-        return {}
-    probabilities = probabilities[batch.labelled]
-    right = probabilities.argmax(axis=1) == batch.y
-    accuracy = float(right.mean())
-    found: dict[str, Any] = {
-        "accuracy": accuracy,
-        "accuracy_interval": measures.bootstrap_intervals(probabilities, batch.y)["accuracy"],
-    }
-    expected = verdict.metrics.get("accuracy") if verdict else None
-    if verdict is None or expected is None:
-        return found
-    p_value = measures.accuracy_drop((round(expected * verdict.rows), verdict.rows), (int(right.sum()), len(right)))
-    fallen = accuracy < expected - config.max_accuracy_drop and p_value <= config.drift.alpha
-    degraded = fallen and len(right) >= config.min_rows
-    return found | {"accuracy_reference": expected, "accuracy_drop_p_value": p_value, "degraded": degraded}
-
-
-def _log(run: StageRun, report: Report, out: Path) -> None:
-    run.params({"version": report.version, "batch": report.batch, "batch_sha256": report.batch_sha256})
-    figures = {
-        "rows": report.rows,
-        "rows_quarantined": report.quarantined,
-        "drifted_share": report.drifted_share,
-        "drifted": float(report.drifted),
-        "degraded": float(report.degraded),
-    }
-    if report.accuracy is not None:
-        figures["accuracy"] = report.accuracy
-    run.metrics(figures)
-    run.tags({"bequest.decision": report.decision, "bequest.reason": report.reason})
-    run.json("drift.json", json.loads(report.model_dump_json()))
-    run.file(out / "report.html")
 
 
 def limits(version: Version) -> Run:

@@ -4,8 +4,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Decision = Literal["data", "retrain", "label", "none"]
-"""The batch is broken; the loop starts again; labels are needed; nothing is started."""
+Decision = Literal["data", "retrain", "wait", "label", "none"]
+"""The batch is broken; the loop starts again; it would, but patience, cool-down or budget wait; labels are needed; nothing is
+started."""
 
 
 class Report(BaseModel):
@@ -25,13 +26,22 @@ class Report(BaseModel):
     no_labels: str = ""
     features: list[dict[str, Any]]
     predictions: list[dict[str, Any]]
+    together: list[dict[str, Any]] = []
     drifted_share: float
     drifted: bool
+    alpha: float | None = None
     accuracy: float | None = None
     accuracy_interval: tuple[float, float] | None = None
     accuracy_reference: float | None = None
     accuracy_drop_p_value: float | None = None
     degraded: bool = False
+    along: list[dict[str, Any]] = []
+    alarms: list[int] = []
+    estimated: dict[str, Any] | None = None
+    estimated_drop_p_value: float | None = None
+    estimated_degraded: bool = False
+    basis: str = ""
+    bad: bool = False
     decision: Decision
     reason: str
     page: str = ""

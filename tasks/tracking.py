@@ -43,9 +43,13 @@ class StageRun:
 
     def metrics(self, values: Mapping[str, float]) -> None:
         """Logs figures in one batch; what is not finite is left out, MLflow's UI can't draw it."""
+        self.point(values, step=0)
+
+    def point(self, values: Mapping[str, float], *, step: int) -> None:
+        """Logs figures of one step in one batch: a run that lasts draws their history."""
         now = int(time.time() * 1000)
         self._write(
-            "log_batch", metrics=[Metric(key, float(value), now, 0) for key, value in values.items() if isfinite(value)]
+            "log_batch", metrics=[Metric(key, float(value), now, step) for key, value in values.items() if isfinite(value)]
         )
 
     def history(self, values: Mapping[str, list[float]], *, prefix: str = "") -> None:

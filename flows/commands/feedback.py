@@ -96,7 +96,7 @@ def _tell_page(page: str | Path, console: Console) -> None:
 def _tell(report: "Report", action: str) -> None:
     out.rule(f"[bold]feedback on {escape(report.version)}")
     table = Table("feature", "method", "statistic", "p-value", "", box=None, pad_edge=False)
-    moved = [row for row in report.predictions + report.features if row["drifted"]]
+    moved = [row for row in report.predictions + report.together + report.features if row["drifted"]]
     for row in moved[:10]:
         p_value = "n/a" if row["p_value"] is None else f"{row['p_value']:.2g}"
         table.add_row(escape(row["name"]), escape(row["method"]), f"{row['statistic']:.3f}", p_value, "[red]drifted[/]")
@@ -108,8 +108,14 @@ def _tell(report: "Report", action: str) -> None:
     if report.accuracy is not None:
         known = f", on the test split {report.accuracy_reference:.3f}" if report.accuracy_reference is not None else ""
         out.print(f"accuracy {report.accuracy:.3f}{known}: {'[red]degraded[/]' if report.degraded else '[green]holds[/]'}")
+        if report.alarms:
+            out.print(f"the error rose along the rows: alarm at row {report.alarms[0]}")
     elif report.no_labels:
         out.print(escape(report.no_labels), highlight=False, soft_wrap=True)
+    if report.estimated is not None and report.accuracy is None:
+        guess = report.estimated
+        verdict = "[red]degraded[/]" if report.estimated_degraded else "[green]holds[/]"
+        out.print(f"accuracy estimated {guess['accuracy']:.3f} ({guess['low']:.3f} to {guess['high']:.3f}): {verdict}")
     style = "bold red" if report.decision == "data" else "bold"
     out.print(f"[{style}]{report.decision}[/]: {escape(report.reason)} · {escape(action)}", soft_wrap=True)
     _tell_page(report.page, out)

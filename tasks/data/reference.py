@@ -1,6 +1,7 @@
 """Reference statistics of a served version: what production is compared with. A seeded sample, not the whole data set."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,23 @@ def features_of(raw: pd.DataFrame | np.ndarray) -> tuple[dict[str, np.ndarray], 
     return columns, kinds
 
 
+@dataclass(frozen=True)
+class Reference:
+    """What production is compared with.
+
+    Attributes:
+        features: Training rows by feature, [n].
+        kinds: numeric or categorical, by feature.
+        probabilities: What the version says of the validation split, float32 [m, classes].
+        y: The validation split's classes, int64 [m]; None in versions made before they were kept.
+    """
+
+    features: dict[str, np.ndarray]
+    kinds: dict[str, Kind]
+    probabilities: np.ndarray
+    y: np.ndarray | None
+
+
 def write(folder: Path, rows: DataSet, probabilities: np.ndarray) -> None:
     """Writes the reference of a version that will be served.
 
@@ -57,12 +75,13 @@ def write(folder: Path, rows: DataSet, probabilities: np.ndarray) -> None:
     folder.mkdir(parents=True)
     # Categories are stored as text columns of a Parquet file: npz would need a pickle for them.
     pd.DataFrame(features).to_parquet(folder / "features.parquet", index=False)
-    np.savez_compressed(folder / "predictions.npz", probabilities=probabilities.astype(np.float32), labels=train.y)
+    labels = rows.split("validation").y
+    np.savez_compressed(folder / "predictions.npz", probabilities=probabilities.astype(np.float32), validation_labels=labels)
     (folder / "kinds.json").write_text(json.dumps(kinds, indent=1))
 
 
-def read(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Kind], np.ndarray]:
-    """Features [n] by name, their kinds, and the reference predictions, float32 [m, classes]."""
+def read(folder: Path) -> Reference:
+    """The reference in a version's folder."""
     kinds: dict[str, Kind] = json.loads((folder / "kinds.json").read_text())
     frame = pd.read_parquet(folder / "features.parquet")
     features = {
@@ -72,4 +91,5 @@ def read(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Kind], np.ndarr
         for name, kind in kinds.items()
     }
     with np.load(folder / "predictions.npz", allow_pickle=False) as stored:
-        return features, kinds, stored["probabilities"]
+        labels = stored["validation_labels"] if "validation_labels" in stored.files else None
+        return Reference(features, kinds, stored["probabilities"], labels)

@@ -152,7 +152,7 @@ def drift_png(report: DriftReport) -> bytes:
     hidden = f", {len(shown)} strongest shown" if len(ranked) > len(shown) else ""
     count = sum(feature.drifted for feature in report.features)
     verdict = "drifted" if report.drifted else "not drifted"
-    title = f"{count} of {len(ranked)} features ({count / max(1, len(ranked)):.0%}) drifted, batch {verdict}{hidden}"
+    title = f"{count} of {len(ranked)} tests ({count / max(1, len(ranked)):.0%}) drifted, batch {verdict}{hidden}"
     figure.suptitle(title, x=0.02, ha="left", fontsize=12)
     return as_png(figure)
 

@@ -9,13 +9,13 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from tasks.methods.distillation.objectives import objectives
-from tasks.methods.drift import detectors_for
 from tasks.recipe.compress_schema import Compress
 from tasks.recipe.data_schema import Data, Preprocess
 from tasks.recipe.evaluate_schema import Evaluate
+from tasks.recipe.feedback_schema import Feedback
 from tasks.recipe.fuse_schema import Fuse, as_fuse
 from tasks.recipe.inherit_schema import Inherit, as_inherit
-from tasks.recipe.kinds import Ancestor, Count, Fraction, OneOf, one_of
+from tasks.recipe.kinds import Ancestor, Count, Fraction, one_of
 from tasks.recipe.section import Section
 from tasks.recipe.transfer_schema import Transfer
 
@@ -87,31 +87,6 @@ class Deploy(Section):
     )
     max_disagreement: Fraction = Field(
         0.02, description="Largest fraction of rows where the bundle's label may differ from the Keras model's."
-    )
-
-
-class Drift(Section):
-    """When a batch counts as drifted."""
-
-    numeric: Annotated[str, OneOf(lambda: detectors_for("numeric"))] = Field("ks", description="Detector for numeric features.")
-    categorical: Annotated[str, OneOf(lambda: detectors_for("categorical"))] = Field(
-        "chi2", description="Detector for categorical features and labels."
-    )
-    alpha: float = Field(
-        0.01, gt=0, lt=0.5, description="False-alarm rate for the batch as a whole (Holm-corrected), and of a fall in accuracy."
-    )
-    min_share: Fraction = Field(0.2, description="Fraction of features that must drift before the batch counts as drifted.")
-
-
-class Feedback(Section):
-    """Watching production."""
-
-    drift: Drift = Field(default_factory=Drift, description="When a batch counts as drifted.")
-    max_accuracy_drop: Fraction = Field(0.05, description="Largest loss of accuracy against the test split before retraining.")
-    min_rows: int = Field(30, ge=1, description="Smaller batches are reported, but start nothing.")
-    retrain_on: list[Literal["degradation", "drift"]] = Field(
-        ["degradation", "drift"],
-        description="What starts the loop again on a labelled batch; [] never does.",
     )
 
 

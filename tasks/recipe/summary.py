@@ -155,4 +155,7 @@ def _deploy(recipe: Recipe) -> str:
 def _feedback(recipe: Recipe) -> str:
     feedback = recipe.feedback
     again = f"the loop starts again on {' or '.join(feedback.retrain_on)}" if feedback.retrain_on else "reports only"
-    return f"drift by {feedback.drift.numeric} and {feedback.drift.categorical}; {again}"
+    tests = [*feedback.drift.multivariate, *([feedback.sequential] if feedback.sequential else [])]
+    more = f", {', '.join(tests)}" if tests else ""
+    guess = f"; accuracy without labels by {feedback.estimate}" if feedback.estimate else ""
+    return f"drift by {feedback.drift.numeric} and {feedback.drift.categorical}{more}{guess}; {again}"

@@ -1,25 +1,29 @@
-"""Has a batch drifted? Every feature tested, the p-values corrected for their number, one verdict."""
+"""Has a batch drifted? Features alone and together and predictions tested, p-values corrected for their number, one verdict."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from tasks.methods.drift.base import KINDS, DriftScore, Kind, detectors, detectors_for
 from tasks.methods.drift.correction import holm
+from tasks.methods.drift.multivariate import encode
+from tasks.methods.drift.multivariate import multivariate as together_tests
 from tasks.methods.drift.tables import finite_numbers
+
+ALL = "all features together"
 
 
 @dataclass(frozen=True)
 class FeatureDrift:
-    """The outcome for one feature.
+    """The outcome for one feature, for what the model predicts, or for all features together.
 
     Attributes:
         name: The feature.
-        kind: numeric or categorical.
+        kind: numeric, categorical or multivariate.
         method: The detector, or `missing` where the share of missing (or infinite) numbers tells more than the numbers.
         statistic: The method's statistic; for `missing`, the current share of missing values less the reference's.
-        p_value: Corrected for the number of features (Holm); None where a window has no values to compare.
+        p_value: Corrected for the number of tests of the batch (Holm); None where a window has no values to compare.
         drifted: Whether p_value <= alpha.
     """
 
@@ -38,9 +42,11 @@ class DriftReport:
     Attributes:
         features: One entry a feature, in the order of `kinds`.
         share: Fraction of features that drifted; 0 without features.
-        drifted: Whether at least one feature drifted, and `share` is at least `min_share`.
-        alpha: Chance that any feature is called drifted although none has moved.
-        min_share: Fraction of features that must drift before the batch counts as drifted.
+        drifted: Whether the predictions drifted, or all features together, or at least one feature and `min_share` of them.
+        alpha: Chance that anything at all is called drifted although nothing has moved.
+        min_share: Fraction of features that must drift before the batch counts as drifted by them.
+        predictions: The same for what the model says of the two windows.
+        together: One entry a multivariate test.
     """
 
     features: list[FeatureDrift]
@@ -48,6 +54,8 @@ class DriftReport:
     drifted: bool
     alpha: float
     min_share: float
+    predictions: list[FeatureDrift] = field(default_factory=list)
+    together: list[FeatureDrift] = field(default_factory=list)
 
 
 def report(
@@ -59,8 +67,13 @@ def report(
     categorical: str = "chi2",
     alpha: float = 0.01,
     min_share: float = 0.2,
+    multivariate: Sequence[str] = (),
+    predictions: tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]] | None = None,
+    prediction_kinds: Mapping[str, Kind] | None = None,
 ) -> DriftReport:
-    """Compares two windows feature by feature.
+    """Compares two windows feature by feature, all features together, and what a model predicts.
+
+    All tests share one false-alarm rate: their p-values are corrected together.
 
     Args:
         reference: The window to compare with: name to values, [n]; NaN, None where missing.
@@ -68,8 +81,11 @@ def report(
         kinds: The features to compare, each numeric or categorical.
         numeric: Detector for numeric features.
         categorical: Detector for categorical features.
-        alpha: False-alarm rate for all features together, in (0, 1).
-        min_share: Fraction of features that must drift before the batch counts as drifted.
+        alpha: False-alarm rate of the batch as a whole, in (0, 1).
+        min_share: Fraction of features that must drift before the batch counts as drifted by them.
+        multivariate: Tests of all features together.
+        predictions: What the model predicts, reference and current, by name; not of the same rows as the features.
+        prediction_kinds: Which of them to compare, each numeric or categorical; None: all that `predictions` has, as numbers.
 
     Raises:
         ValueError: A detector does not suit its kind, a feature is missing from a window or holds what its kind does not.
@@ -86,10 +102,20 @@ def report(
         absent = [name for name in kinds if name not in values]
         if absent:
             raise ValueError(f"Invalid `{window}`. Expected features {list(kinds)}. Received: none called {absent}.")
-    features = [_compare(name, kind, used, reference[name], current[name]) for name, kind in kinds.items()]
-    features = _corrected(features, alpha)
-    share = sum(feature.drifted for feature in features) / max(1, len(features))
-    return DriftReport(features, share, share > 0 and share >= min_share, alpha, min_share)
+    found = {
+        "features": [_compare(name, kind, used, reference[name], current[name]) for name, kind in kinds.items()],
+        "together": [_compare_together(name, reference, current, kinds) for name in multivariate if kinds],
+        "predictions": [],
+    }
+    if predictions is not None:
+        chosen = prediction_kinds if prediction_kinds is not None else dict.fromkeys(predictions[0], "numeric")
+        told = [_compare(name, kind, used, predictions[0][name], predictions[1][name]) for name, kind in chosen.items()]
+        found["predictions"] = told
+    found = _corrected(found, alpha)
+    share = sum(feature.drifted for feature in found["features"]) / max(1, len(found["features"]))
+    others = any(each.drifted for each in found["together"] + found["predictions"])
+    drifted = others or (share > 0 and share >= min_share)
+    return DriftReport(share=share, drifted=drifted, alpha=alpha, min_share=min_share, **found)
 
 
 def _check_detector(kind: Kind, name: str) -> None:
@@ -138,11 +164,25 @@ def _worse(found: FeatureDrift, missing: DriftScore) -> FeatureDrift:
     return replace(worse, p_value=min(1.0, 2 * min(missing.p_value, found.p_value)))
 
 
-def _corrected(features: Iterable[FeatureDrift], alpha: float) -> list[FeatureDrift]:
-    features = list(features)
-    adjusted = iter(holm([feature.p_value for feature in features if feature.p_value is not None]))
-    done = []
-    for feature in features:
-        p = None if feature.p_value is None else float(next(adjusted))
-        done.append(replace(feature, p_value=p, drifted=p is not None and p <= alpha))
-    return done
+def _compare_together(
+    name: str, reference: Mapping[str, np.ndarray], current: Mapping[str, np.ndarray], kinds: Mapping[str, Kind]
+) -> FeatureDrift:
+    """All features together by one test, its p-value not yet corrected."""
+    test = together_tests.get(name)
+    rows = encode(reference, current, kinds)
+    if not all(map(len, rows)):
+        return FeatureDrift(ALL, "multivariate", name, float("nan"), None, False)
+    score = test(*rows)
+    return FeatureDrift(ALL, "multivariate", name, score.statistic, score.p_value, False)
+
+
+def _corrected(found: Mapping[str, list[FeatureDrift]], alpha: float) -> dict[str, list[FeatureDrift]]:
+    """Every test's p-value corrected for the number of all of them."""
+    tests = [each for part in found.values() for each in part]
+    adjusted = iter(holm([each.p_value for each in tests if each.p_value is not None]))
+
+    def corrected(each: FeatureDrift) -> FeatureDrift:
+        p = None if each.p_value is None else float(next(adjusted))
+        return replace(each, p_value=p, drifted=p is not None and p <= alpha)
+
+    return {name: [corrected(each) for each in part] for name, part in found.items()}

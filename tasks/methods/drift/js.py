@@ -3,7 +3,7 @@
 import numpy as np
 
 from tasks.methods.drift.base import DriftScore, detectors, suits
-from tasks.methods.drift.permutation import permutation_p_value
+from tasks.methods.drift.permutation import divergence_p_value
 
 
 def _divergence_from(mean: np.ndarray, shares: np.ndarray) -> np.ndarray:
@@ -21,7 +21,8 @@ def _divergence(reference: np.ndarray, current: np.ndarray) -> np.ndarray:
 @detectors.register("js", reference="Lin, 1991, doi:10.1109/18.61115; Endres & Schindelin, 2003, doi:10.1109/TIT.2003.813506")
 @suits("numeric", "categorical", takes="counts")
 def js(reference: np.ndarray, current: np.ndarray) -> DriftScore:
-    """The square root of (KL(p || m) + KL(q || m)) / 2 in bits, m = (p + q) / 2, with a permutation p-value.
+    """The square root of (KL(p || m) + KL(q || m)) / 2 in bits, m = (p + q) / 2, with a p-value by permutation, or by
+    chi-square where every bin is well filled.
 
     Args:
         reference: Rows by bin or category, int64 [k]; shares p.
@@ -31,4 +32,4 @@ def js(reference: np.ndarray, current: np.ndarray) -> DriftScore:
         The distance in [0, 1]; 1 where the windows share no bin.
     """
     distance = float(np.sqrt(_divergence(reference[None], current[None])[0]))
-    return DriftScore(distance, permutation_p_value(reference, current, _divergence))
+    return DriftScore(distance, divergence_p_value(reference, current, _divergence, as_chi2=8 * np.log(2)))

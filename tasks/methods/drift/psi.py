@@ -3,7 +3,7 @@
 import numpy as np
 
 from tasks.methods.drift.base import DriftScore, detectors, suits
-from tasks.methods.drift.permutation import permutation_p_value
+from tasks.methods.drift.permutation import divergence_p_value
 
 
 def _shares(counts: np.ndarray) -> np.ndarray:
@@ -19,7 +19,7 @@ def _index(reference: np.ndarray, current: np.ndarray) -> np.ndarray:
 @detectors.register("psi", reference="Siddiqi, Credit Risk Scorecards, 2006; symmetrised divergence of Jeffreys, 1946")
 @suits("numeric", "categorical", takes="counts")
 def psi(reference: np.ndarray, current: np.ndarray) -> DriftScore:
-    """PSI = sum over bins of (q - p) ln(q / p), with a permutation p-value.
+    """PSI = sum over bins of (q - p) ln(q / p), with a p-value by permutation, or by chi-square where every bin is well filled.
 
     By rule of thumb, 0.1 is a small and 0.25 a large shift; on few rows chance alone gives more, hence the p-value.
 
@@ -30,4 +30,6 @@ def psi(reference: np.ndarray, current: np.ndarray) -> DriftScore:
     Returns:
         PSI in nats, >= 0.
     """
-    return DriftScore(float(_index(reference[None], current[None])[0]), permutation_p_value(reference, current, _index))
+    return DriftScore(
+        float(_index(reference[None], current[None])[0]), divergence_p_value(reference, current, _index, as_chi2=1.0)
+    )

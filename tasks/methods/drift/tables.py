@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tasks.methods.drift.grid import Grid, counts_below, grid_of
+
 BINS = 10
 MAX_CATEGORIES = 100
 MISSING = "(missing)"
@@ -17,16 +19,26 @@ def finite_numbers(values: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: A value is not a number, or there is more than one feature.
     """
+    numbers = as_floats(values)
+    finite = np.isfinite(numbers)
+    return numbers if finite.all() else numbers[finite]
+
+
+def as_floats(values: np.ndarray) -> np.ndarray:
+    """The values of one numeric feature, float64; None and what else is missing is NaN.
+
+    Raises:
+        ValueError: A value is not a number, or there is more than one feature.
+    """
     if np.ndim(values) != 1:
         raise ValueError(f"Invalid values. Expected one feature, shape [n]. Received: shape {np.shape(values)}.")
     values = np.asarray(values)
     if values.dtype == object:
         values = np.array([math.nan if is_missing(value) else value for value in values], object)
     try:
-        numbers = values.astype(np.float64)
+        return values.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"Invalid values. Expected numbers for a numeric detector. Received: {error}.") from error
-    return numbers[np.isfinite(numbers)]
 
 
 def is_missing(value: Any) -> bool:
@@ -39,6 +51,12 @@ def _category(value: Any) -> str:
     if is_missing(value):
         return MISSING
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def category_names(values: np.ndarray) -> list[str]:
+    """Each value's name; a missing one is a category of its own."""
+    names = {value: _category(value) for value in set(values.tolist())}
+    return [names[value] for value in values.tolist()]
 
 
 def _named(values: np.ndarray) -> Counter[str]:
@@ -89,6 +107,9 @@ def bin_counts(reference: np.ndarray, current: np.ndarray, bins: int = BINS) -> 
     Returns:
         Counts in the same order, int64 [k] each, k <= bins.
     """
+    grid = grid_of(reference, current)
+    if grid is not None:
+        return _counts_on(grid, bins)
     pooled = np.sort(np.concatenate([reference, current]))
     distinct = pooled[np.flatnonzero(np.diff(pooled, prepend=-np.inf))]
     if len(distinct) > bins:
@@ -98,3 +119,16 @@ def bin_counts(reference: np.ndarray, current: np.ndarray, bins: int = BINS) -> 
     k = len(edges) + 1
     tables = [np.bincount(np.searchsorted(edges, values, side="left"), minlength=k) for values in (reference, current)]
     return tables[0], tables[1]
+
+
+def _counts_on(grid: Grid, bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """`bin_counts` of large windows."""
+    filled = np.flatnonzero(grid.counts)
+    if grid.single and len(filled) <= bins:
+        below = [window.before[1:][filled[:-1]] for window in (grid.first, grid.second)]
+    else:
+        below = counts_below(grid, bins)
+    highest = [len(window.values) for window in (grid.first, grid.second)]
+    first, second = (np.diff(rows, prepend=0, append=most) for rows, most in zip(below, highest, strict=True))
+    kept = first + second > 0  # where the largest number is a quantile, nothing is above it
+    return first[kept], second[kept]

@@ -116,12 +116,45 @@ def test_report_of_no_features_has_not_drifted():
     assert (found.features, found.share, found.drifted) == ([], 0.0, False)
 
 
+def test_report_sees_features_move_together_when_none_moves_alone():
+    rng = np.random.default_rng(0)
+    kinds = {"x": "numeric", "y": "numeric"}
+    x, noise = rng.normal(size=(2, 500))
+    reference = {"x": x, "y": rng.normal(size=500)}
+    current = {"x": noise, "y": noise * rng.choice([0.98, 1.02], 500)}
+    found = report(reference, current, kinds, multivariate=["domain_classifier", "mmd"])
+    assert not any(f.drifted for f in found.features)
+    assert [(f.name, f.method, f.drifted) for f in found.together] == [
+        ("all features together", "domain_classifier", True),
+        ("all features together", "mmd", True),
+    ]
+    assert found.drifted
+
+
+def test_report_corrects_for_predictions_and_joint_tests_too():
+    reference, current = rows(400, 0), rows(200, 1, age=43)
+    alone = report(reference, current, {"age": "numeric"}).features[0].p_value
+    said = ({"confidence": np.linspace(0, 1, 90)}, {"confidence": np.linspace(0, 1, 80)})
+    found = report(reference, current, {"age": "numeric"}, predictions=said, multivariate=["mmd"])
+    assert (len(found.predictions), len(found.together)) == (1, 1)
+    smallest = min(f.p_value for f in found.features + found.predictions + found.together)
+    assert found.features[0].p_value in (pytest.approx(3 * alone), pytest.approx(2 * alone))
+    assert smallest <= 3 * alone
+
+
+def test_report_has_drifted_when_the_predictions_did():
+    said = ({"label": np.array(["a"] * 100, object)}, {"label": np.array(["b"] * 50, object)})
+    found = report(rows(100, 0), rows(50, 1), KINDS, predictions=said, prediction_kinds={"label": "categorical"})
+    assert ([f.drifted for f in found.predictions], found.share, found.drifted) == ([True], 0.0, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"numeric": "chi2"}, r"`numeric`.*one of \['js', 'ks', 'psi', 'wasserstein'\].*numeric='chi2', for categorical"),
         ({"categorical": "ks"}, r"`categorical`.*one of \['chi2', 'js', 'psi'\].*categorical='ks', for numeric"),
         ({"numeric": "kss"}, "Did you mean 'ks'"),
+        ({"multivariate": ["mdm"]}, "Did you mean 'mmd'"),
         ({"alpha": 5}, "alpha=5"),
         ({"min_share": 20}, "min_share=20"),
     ],

@@ -50,3 +50,21 @@ def test_report_raises_few_false_alarms_for_the_batch_as_a_whole(numeric):
     runs = 80
     alarms = sum(report(draw(150), draw(60), kinds, numeric=numeric, alpha=ALPHA, min_share=0.0).drifted for _ in range(runs))
     assert alarms / runs <= 2 * ALPHA
+
+
+@pytest.mark.parametrize("together", ["mmd", "domain_classifier"])
+def test_batch_keeps_its_false_alarm_rate_on_shuffled_rows(together):
+    """Features, all of them together and predictions share one rate; the benchmark drift_loop measures it on real data."""
+    rng = np.random.default_rng(2)
+    rows, kinds = 3000, {"a": "numeric", "b": "numeric", "c": "categorical"}
+    a = rng.normal(size=rows)
+    whole = {"a": a, "b": a + rng.normal(size=rows), "c": rng.choice(np.array(["r", "g"], object), rows)}
+    confidence = np.abs(np.tanh(a))
+    runs, alarms = (30 if together == "mmd" else 10), 0
+    for _ in range(runs):
+        order = rng.permutation(rows)
+        windows = [{name: values[part] for name, values in whole.items()} for part in (order[:150], order[150:250])]
+        said = [{"confidence": confidence[part]} for part in (order[250:400], order[150:250])]
+        found = report(*windows, kinds, multivariate=[together], predictions=tuple(said), alpha=0.1, min_share=0.0)
+        alarms += found.drifted
+    assert alarms / runs <= 0.2

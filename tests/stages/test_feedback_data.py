@@ -1,0 +1,24 @@
+"""What a retraining learns from, by policy."""
+
+import pytest
+
+from tasks.feedback_data import with_batch
+from tasks.recipe.feedback_schema import Feedback
+
+DATA = {"source": "a.csv", "append": ["1", "2"], "rows": {"start": 0.2, "end": 1.0, "seed": 3}}
+
+
+@pytest.mark.parametrize(
+    ("policy", "append", "rows"),
+    [
+        ({"data": "append"}, ["1", "2", "new"], DATA["rows"]),
+        ({"data": "sliding", "windows": 2}, ["2", "new"], DATA["rows"]),
+        ({"data": "sliding", "windows": 1}, ["new"], DATA["rows"]),
+        ({"data": "weighted", "keep": 0.25}, ["1", "2", "new"], {"start": 0.2, "end": 0.4, "seed": 3}),
+        ({"data": "weighted", "keep": 1e-6}, ["1", "2", "new"], {"start": 0.2, "end": 0.201, "seed": 3}),
+    ],
+)
+def test_batch_is_added_by_policy(policy: dict[str, object], append: list[str], rows: dict[str, float]):
+    found = with_batch(DATA, "new", Feedback.model_validate(policy))
+    assert (found["append"], found["rows"], found["source"]) == (append, rows, "a.csv")
+    assert DATA["append"] == ["1", "2"]

@@ -1,0 +1,59 @@
+"""What feedback has seen of a model is read back, and drawn by one run of MLflow."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_registry.store import client, experiment
+from tasks.feedback_decision import Moment
+from tasks.feedback_history import SERIES, log_window, retraining_started, seen
+from tasks.feedback_report import Report
+from tasks.tracking import lone_run
+
+
+def look(page: Path, window: str, *, fails: bool = False, **told: Any) -> str:
+    """One look at `watched`, and its run."""
+    fields: dict[str, Any] = {
+        "name": "watched",
+        "version": "watched/1",
+        "batch_sha256": window,
+        "rows": 100,
+        "quarantined": 0,
+        "labelled": True,
+        "features": [],
+        "predictions": [],
+        "together": [{"method": "mmd", "statistic": 0.2}],
+        "drifted_share": 0.0,
+        "drifted": False,
+        "decision": "none",
+        "reason": "a reason",
+        "estimated": {"accuracy": 0.8, "low": 0.7, "high": 0.9},
+    }
+    report = Report.model_validate(fields | told)
+    with lone_run(experiment("watched").experiment_id, "feedback", "feedback watched/1") as run:
+        moment = Moment(window, "watched/1", datetime(2026, 1, 1, tzinfo=UTC), [each.past for each in seen("watched")])
+        log_window(run, report, moment, page)
+        if fails:
+            raise RuntimeError("after all")
+    return run.run_id
+
+
+def test_history_is_read_back_and_drawn_by_one_run(workspace: Path, tmp_path: Path):
+    page = tmp_path / "report.html"
+    page.write_text("<html></html>")
+    assert seen("watched") == []
+    first = look(page, "a", accuracy=0.9, accuracy_interval=(0.8, 0.95), bad=False)
+    look(page, "b", accuracy=0.6, accuracy_interval=(0.5, 0.7), bad=True, estimated=None)
+    with pytest.raises(RuntimeError):
+        look(page, "c", fails=True)
+    retraining_started(first, "run by feedback")
+    found = seen("watched")
+    told = [(each.past.window, each.past.bad, each.past.retrained) for each in found]
+    assert told == [("a", False, True), ("b", True, False)]
+    assert (found[0].accuracy, found[0].estimated, found[1].estimated) == (0.9, (0.8, 0.7, 0.9), None)
+    (series,) = client().search_runs([experiment("watched").experiment_id], f"tags.`bequest.stage` = '{SERIES}'")
+    points = client().get_metric_history(series.info.run_id, "accuracy")
+    assert [(point.step, point.value) for point in points] == [(1, 0.9), (2, 0.6)]
+    assert [point.value for point in client().get_metric_history(series.info.run_id, "mmd")] == [0.2, 0.2, 0.2]
