@@ -9,7 +9,7 @@ from model_registry import ledger, moves, stages, store, versions
 from model_registry.versions import Version
 
 Maker = Callable[..., Version]
-_WRITES = 7  # more than any move here takes
+_CUTS = (0, 1, 2, 4)  # before the note, the alias, the entry, the marks; the sequences try all
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def moved() -> list[tuple[str, int, str]]:
     return [(entry.move, entry.version, entry.to) for entry in ledger.read("digits")]
 
 
-@pytest.mark.parametrize("cut", range(_WRITES))
+@pytest.mark.parametrize("cut", _CUTS)
 def test_promotion_is_the_same_however_it_was_cut_off(make: Maker, faults: Faults, cut: int):
     passed(make, "a")
     make("b", bundle=True, gate="passed")
@@ -40,7 +40,7 @@ def test_promotion_is_the_same_however_it_was_cut_off(make: Maker, faults: Fault
     assert moves.under_way(ledger.tags("digits")) is None
 
 
-@pytest.mark.parametrize("cut", range(_WRITES))
+@pytest.mark.parametrize("cut", _CUTS)
 def test_rollback_goes_one_step_back_however_often_it_was_cut_off(make: Maker, faults: Faults, cut: int):
     passed(make, "a", "b", "c")
     with faults.after(cut):
@@ -51,7 +51,7 @@ def test_rollback_goes_one_step_back_however_often_it_was_cut_off(make: Maker, f
     assert stages.rollback("digits").label == "digits/1"
 
 
-@pytest.mark.parametrize("cut", range(_WRITES))
+@pytest.mark.parametrize("cut", _CUTS)
 def test_archival_of_production_is_the_same_however_it_was_cut_off(make: Maker, faults: Faults, cut: int):
     passed(make, "a")
     with faults.after(cut):
