@@ -60,7 +60,7 @@ def test_batch_keeps_its_false_alarm_rate_on_shuffled_rows(together):
     a = rng.normal(size=rows)
     whole = {"a": a, "b": a + rng.normal(size=rows), "c": rng.choice(np.array(["r", "g"], object), rows)}
     confidence = np.abs(np.tanh(a))
-    runs, alarms = (30 if together == "mmd" else 10), 0
+    runs, alarms = (20 if together == "mmd" else 5), 0
     for _ in range(runs):
         order = rng.permutation(rows)
         windows = [{name: values[part] for name, values in whole.items()} for part in (order[:150], order[150:250])]
