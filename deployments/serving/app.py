@@ -19,6 +19,7 @@ from deployments.serving.errors import RequestError, failed, not_found, shown, s
 from deployments.serving.front import Front
 from deployments.serving.guards import ClientGone, read_body
 from deployments.serving.openapi import JSON, refusals
+from deployments.serving.served import Served
 from deployments.serving.service import Service
 
 _CODES = {404: "ENDPOINT_NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
@@ -113,33 +114,32 @@ def _open_inference(app: FastAPI, service: Service) -> None:
         """Name, version and extensions of the server."""
         return _json({"name": "bequest", "version": app.version, "extensions": []})
 
-    async def metadata(name: str, version: str | None = None) -> Response:
+    def found(name: str, version: str | None = None) -> Served:
+        lineup = service.lineup
+        served = lineup.find(name, version)
+        if served is None:
+            raise not_found(f"model {shown(name)}: expected {lineup.champion.name}, version {' or '.join(lineup.versions)}.")
+        return served
+
+    @app.get("/v2/models/{name}", responses={200: _ANY, **named})
+    async def model_metadata(name: str) -> Response:
         """Names, types and shapes of a model's tensors."""
-        lineup = service.lineup
-        found = lineup.find(name, version)
-        if found is None:
-            raise not_found(f"model {shown(name)}: expected {lineup.champion.name}, version {' or '.join(lineup.versions)}.")
-        return _json(open_inference.metadata(found, lineup.versions))
+        return _json(open_inference.metadata(found(name), service.lineup.versions))
 
-    async def ready(name: str, version: str | None = None) -> Response:
+    @app.get("/v2/models/{name}/versions/{version}", responses={200: _ANY, **named})
+    async def version_metadata(name: str, version: str) -> Response:
+        """Names, types and shapes of a version's tensors."""
+        return _json(open_inference.metadata(found(name, version), service.lineup.versions))
+
+    @app.get("/v2/models/{name}/ready", responses={200: _ANY, **named})
+    async def model_ready(name: str) -> Response:
         """Whether a model answers requests."""
-        lineup = service.lineup
-        found = lineup.find(name, version)
-        if found is None:
-            raise not_found(f"model {shown(name)}: expected {lineup.champion.name}, version {' or '.join(lineup.versions)}.")
-        return _json({"name": found.name, "ready": True})
+        return _json({"name": found(name).name, "ready": True})
 
-    for suffix, handler in (("", metadata), ("/ready", ready)):
-        kind = handler.__name__
-
-        async def latest(name: str, handler: Any = handler) -> Response:
-            return await handler(name)
-
-        async def one(name: str, version: str, handler: Any = handler) -> Response:
-            return await handler(name, version)
-
-        for path, route in (("/v2/models/{name}", latest), ("/v2/models/{name}/versions/{version}", one)):
-            app.add_api_route(path + suffix, route, operation_id=f"{kind}_{route.__name__}", responses={200: _ANY, **named})
+    @app.get("/v2/models/{name}/versions/{version}/ready", responses={200: _ANY, **named})
+    async def version_ready(name: str, version: str) -> Response:
+        """Whether a version answers requests."""
+        return _json({"name": found(name, version).name, "ready": True})
 
 
 def _refusals(app: FastAPI) -> None:

@@ -28,7 +28,16 @@ def register(app: typer.Typer) -> None:
 @user_errors
 def feedback(
     name: Annotated[str, typer.Argument(help="A registered model with a version in production.")],
-    data: Annotated[Path, typer.Option(help="The batch: a file or folder of the form it was trained on, labelled or not.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="The batch: a file or folder of the form it was trained on, labelled or not.", show_default=False),
+    ] = None,
+    captured: Annotated[
+        int | None,
+        typer.Option(
+            metavar="DAYS", help="Instead of --data: what `serve --capture` kept of so many days.", min=1, show_default=False
+        ),
+    ] = None,
     target: Annotated[str | None, typer.Option(help="Label column, where it has another name than in training.")] = None,
     retrain: Annotated[bool, typer.Option("--retrain/--no-retrain", help="Start the loop again where called for.")] = True,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")] = False,
@@ -39,11 +48,34 @@ def feedback(
 
     Exit code 3 where a retrained version was refused by the gate: production stays as it is.
     """
+    if (data is None) == (captured is None):
+        raise InputError("--data, --captured: expected one of them: a batch, or the days of what was captured.")
+    if captured is not None:
+        from tasks.captured import TRUTH, gather
+
+        space = current()
+        data = gather(space.captured, name, captured, space.home / "batches")
+        target = target or (TRUTH if _has_labels(data) else None)
+    assert data is not None
     watched = show(name, data, target=target, retrain=retrain, quiet=json)
     if json:
         print_json(watched.model_dump(mode="json"))
     if watched.outcome is not None and watched.outcome.gate == "refused":
         raise typer.Exit(3)
+
+
+def _has_labels(batch: Path) -> bool:
+    """Whether any captured row has a label; without, the batch says nothing of one."""
+    from tasks.captured import TRUTH
+
+    if batch.suffix == ".npz":
+        import numpy as np
+
+        with np.load(batch, allow_pickle=False) as archive:
+            return TRUTH in archive.files
+    import pandas as pd
+
+    return bool(pd.read_parquet(batch, columns=[TRUTH])[TRUTH].notna().any())
 
 
 def show(name: str, data: Path, *, target: str | None, retrain: bool, quiet: bool) -> "Watched":

@@ -42,6 +42,14 @@ def test_every_address_that_openapi_names_answers(document, table_server):
         assert str(response.status_code) in methods[method]["responses"], path
 
 
+def test_addresses_take_no_query_so_that_none_changes_what_they_do(document, table_server):
+    parameters = {
+        each["in"] for methods in document["paths"].values() for one in methods.values() for each in one.get("parameters", [])
+    }
+    assert parameters == {"path"}
+    assert table_server.get("/v2/models/health?handler=x&name=y").json()["name"] == "health"
+
+
 def test_openapi_tells_the_columns_of_the_served_version(document):
     (record,) = [
         form["properties"]["dataframe_records"]["items"]
