@@ -1,5 +1,6 @@
 """What a killed process leaves in the store: runs that never end, models without a version, versions that are not ready."""
 
+import sys
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,16 +42,22 @@ def orphans(experiment_ids: list[str]) -> list[LoggedModel]:
     """Models of bequest's making that no version points to, and that nobody can be about to register any more."""
     if not experiment_ids:
         return []
-    registered = {version.model_id for version in search()}
     found, token = [], None
     with plain_errors("looking for models without a version"):
         while True:
             page = client().search_logged_models(experiment_ids, max_results=50, page_token=token)
-            found += [each for each in page if "sha256" in each.tags and each.model_id not in registered]
+            found += [each for each in page if "sha256" in each.tags]
             token = page.token
             if not token:
                 break
-    return [each for each in found if _over(each.source_run_id)]
+    standing = _registered()
+    over = [each for each in found if each.model_id not in standing and _over(each.source_run_id)]
+    standing = _registered() if over else standing  # what came meanwhile is no orphan
+    return [each for each in over if each.model_id not in standing]
+
+
+def _registered() -> set[str]:
+    return {version.model_id for version in search(limit=sys.maxsize)}
 
 
 def remove(model: LoggedModel) -> None:

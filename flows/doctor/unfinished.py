@@ -66,7 +66,9 @@ def runs(repair: bool) -> list[Check]:
     if not dead and not orphans:
         return []
     told = [f"run {run.info.run_name} ({run.info.run_id})" for run in dead]
-    told += [f"files of a {model.name} version that was never registered ({model.model_id})" for model in orphans]
+    told += [
+        f"files of a {model.name} version that was never registered, or deleted since ({model.model_id})" for model in orphans
+    ]
     if not repair:
         remedy = f"{_REPAIR} marks such runs as killed and deletes such files as MLflow's UI does."
         return [Check("left by dead processes", "warn", ", ".join(told), remedy)]

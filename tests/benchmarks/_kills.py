@@ -9,11 +9,12 @@ one: in between nothing changes.
 
 The repeated run ends where the next stage would begin, and the registry must be what the first run had left there: what
 follows reads nothing else. After the last change of each stage it goes on to the end, and must come to the same final version.
-Then `bequest doctor --repair` comes by, after which `bequest doctor` must find nothing.
+Then `bequest doctor --repair` comes by, after which `bequest doctor` must find nothing in store, workspace and registry.
 
 The runs are forks of one process that has imported everything, with one Prefect server for all of them.
 """
 
+import importlib
 import itertools
 import json
 import multiprocessing
@@ -147,8 +148,11 @@ class Harness:
 
     def repeated(self, until: str) -> dict[str, Any]:
         """The same command once more, until that stage begins; what stands then, and what doctor finds after a repair."""
-        from flows.doctor import examine
+        from flows.doctor import registry, workspace
+        from flows.doctor import store as databases
         from model_registry import store
+
+        checks = (databases.databases, workspace.leftovers, registry.registry)  # the others look at the installation
 
         class Reached(BaseException):
             pass
@@ -161,8 +165,9 @@ class Harness:
         with suppress(Reached):
             run(self.recipe)
         found = standing()
-        mended = [each.found for each in examine(repair=True) if each.found.startswith(("marked", "removed", "finished"))]
-        faults = [f"{each.name}: {each.found}" for each in examine() if each.state != "ok" and each.name != "disk"]
+        repaired = [each.found for check in checks for each in check(True)]
+        mended = [each for each in repaired if each.startswith(("marked", "removed", "finished"))]
+        faults = [f"{each.name}: {each.found}" for check in checks for each in check(False) if each.state != "ok"]
         running = store.client().search_runs(
             [store.experiment("cancer").experiment_id], "attributes.status = 'RUNNING'", max_results=10
         )
@@ -221,9 +226,12 @@ def main(folder: Path, only: list[int]) -> None:
     from tasks.methods import backend, networks  # noqa: F401
 
     ready()
-    code, _ = harness.forked(lambda: run(folder / "pilot.yaml"))
+    code, loaded = harness.forked(lambda: [run(folder / "pilot.yaml"), sorted(sys.modules)])
     if code:
         sys.exit(f"the pilot ended with {code}: {(folder / 'log').read_text()[-3000:]}")
+    for name in loaded[1]:  # what a run imports on its way: else each fork would do so again
+        with suppress(Exception):
+            importlib.import_module(name)
     code, first = harness.forked(harness.counted)
     if code:
         sys.exit(f"the first run ended with {code}: {(folder / 'log').read_text()[-3000:]}")
