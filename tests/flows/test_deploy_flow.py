@@ -49,6 +49,7 @@ def test_loop_judges_again_when_production_moved_between_verdict_and_deployment(
     assert (again.verdict.champion, again.production) == (first.version, again.version)
 
 
+@pytest.mark.slow
 def test_loop_lets_an_earlier_verdict_count_when_the_champion_of_it_is_back(flows: Path, monkeypatch: pytest.MonkeyPatch):
     run(flows, "returned", 0.1)
     second = run(flows, "returned", 0.2)
@@ -65,6 +66,7 @@ def test_loop_lets_an_earlier_verdict_count_when_the_champion_of_it_is_back(flow
     assert (again.production, versions.resolve(again.version).gate) == (candidate.label, "passed")
 
 
+@pytest.mark.slow
 def test_loop_leaves_staging_to_the_version_that_awaits_review(flows: Path):
     run(flows, "reviewed", 0.1)
     waiting = run(flows, "reviewed", 0.2, to="staging")

@@ -80,6 +80,7 @@ def test_loop_refuses_an_ancestor_that_knows_none_of_the_columns(before: Outcome
         run(flows, "renamed", flows / "renamed.csv", inherit=[f"models:/{before.version}"])
 
 
+@pytest.mark.slow
 def test_loop_leaves_a_damaged_candidate_out_when_the_registry_chooses(before: Outcome, flows: Path):
     stranger = run(flows, "stranger", people(flows / "stranger.csv", 80, ["clerk", "cook"], seed=3))
     (artifacts.fetch(versions.resolve(stranger.version)) / "model.keras").write_bytes(b"damaged")

@@ -223,7 +223,7 @@ def test_loop_makes_a_version_again_when_its_files_were_changed(flows: Path):
     assert "preprocess" in again.reused
 
 
-@pytest.mark.parametrize("method", ["linear_probe", "knn"])
+@pytest.mark.parametrize("method", ["linear_probe", pytest.param("knn", marks=pytest.mark.slow)])
 def test_loop_lets_the_registry_choose_when_ancestors_are_auto(family: Outcome, flows: Path, method: str):
     name = f"auto-{method}"
     recipe = write_recipe(

@@ -100,6 +100,7 @@ def test_suggest_runs_no_earlier_project(ranking: Ranking, registry: Path):
         suggest(str(waiting))
 
 
+@pytest.mark.slow
 def test_a_run_starts_fresh_when_nothing_fits_and_says_so_again_when_that_was_known(registry: Path):
     recipe = write_recipe(registry, "wine", {"source": "bundled:wine"}, inherit="auto")
     found, _ = suggest(str(recipe))

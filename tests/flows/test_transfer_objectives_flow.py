@@ -89,6 +89,7 @@ def test_every_ancestor_has_an_heir_by_each_objective_and_they_are_fused(pilots:
     assert losses[chosen] == min(losses.values())
 
 
+@pytest.mark.slow
 def test_an_objective_that_cannot_be_used_makes_no_heir_and_none_is_lost_for_it(flows: Path):
     ancestor = run(flows, "rowless", seed=4).version
     shutil.rmtree(versions.resolve(ancestor).data_uri)

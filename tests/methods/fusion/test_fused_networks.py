@@ -135,7 +135,10 @@ def test_fused_networks_lose_channels_of_their_members_and_stay_sound(fused, nam
     np.testing.assert_allclose(predict(smaller, x).sum(axis=1), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["dempster_shafer", "k_of_n", "stacking"])  # every layer that any of them has
+@pytest.mark.parametrize(  # every layer that any of them has
+    "name",
+    ["stacking", pytest.param("dempster_shafer", marks=pytest.mark.slow), pytest.param("k_of_n", marks=pytest.mark.slow)],
+)
 def test_fused_networks_are_trained_pruned_clustered_and_made_ready_for_int8(fused, name):
     model, train, validation = fused[name, 3][1], rows(64, 3, 40), rows(64, 3, 41)
     x = validation[0]
