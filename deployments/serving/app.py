@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -55,10 +56,10 @@ def _described(service: Service, endpoint: Endpoint) -> FastAPI:
 def _probes(app: FastAPI) -> None:
     async def ping() -> Response:
         """Answers as soon as the model is loaded."""
-        return Response("\n", media_type=JSON)
+        return Response("\n", media_type="text/plain")
 
     for path in ("/ping", "/health"):
-        app.add_api_route(path, ping, methods=["GET"], operation_id=path[1:], responses={200: {"content": {JSON: {}}}})
+        app.add_api_route(path, ping, methods=["GET"], operation_id=path[1:], response_class=PlainTextResponse)
 
     @app.get("/v2/health/live", responses={200: _ANY})
     async def live() -> Response:

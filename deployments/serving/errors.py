@@ -75,6 +75,11 @@ def shown(value: Any, length: int = 60) -> str:
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
+def cut(message: str, length: int = 1000) -> str:
+    """A message that repeats a client's value whole, cut in the middle: what is wrong stands before it, where behind it."""
+    return message if len(message) <= length else f"{message[: length - 100]}...{message[-97:]}"
+
+
 def listed(names: Iterable[str], count: int = 12) -> str:
     """Names for a message, cut at `count`."""
     names = list(names)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from deployments.serving import columns
-from deployments.serving.errors import invalid
+from deployments.serving.errors import cut, invalid
 from deployments.serving.quick_table import QuickTable
 from model_registry.errors import InputError, IntegrityError
 from model_registry.signature import Signature
@@ -85,7 +85,7 @@ class Served:
         try:
             return self.bundle.encode(self.by_column(raw) if isinstance(raw, Rows) else raw)
         except InputError as error:
-            raise invalid(str(error)) from error
+            raise invalid(cut(str(error))) from error
 
     def by_column(self, rows: Rows) -> dict[str, np.ndarray]:
         """The same rows, one array a column.
