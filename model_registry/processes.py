@@ -22,6 +22,11 @@ def signature() -> str:
     return f"{machine()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
 
 
+def host(signed: str) -> str:
+    """The name of the machine that a signature's process ran on, whatever container it ran in."""
+    return signed.partition(":")[0].partition("/")[0]
+
+
 def gone(signed: str) -> bool:
     """Whether the process of a signature ran on this machine and runs no more; of other machines nothing is known."""
     host, _, rest = signed.partition(":")

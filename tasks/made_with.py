@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model_registry import processes
 from model_registry.errors import InputError, StoreError
+from model_registry.leftovers import PROCESS_TAG
 from model_registry.store import client, plain_errors
 from model_registry.versions import Version
 from tasks.recipe import plain_yaml
@@ -59,7 +61,7 @@ def made_with(version: Version, solution: Solution) -> MadeWith:
     recipe = parse(found, origin=f"recipe of {version.label}")
     own = solution.recipe if solution.recipe is not None else found
     data_recipe = recipe if own is found else parse(own, origin=f"recipe of the data of {version.label}")
-    return MadeWith(recipe, data_recipe, params, tags.get("bequest.process", "").rpartition(":")[0])
+    return MadeWith(recipe, data_recipe, params, processes.host(tags.get(PROCESS_TAG, "")))
 
 
 def _run(run_id: str) -> Any:

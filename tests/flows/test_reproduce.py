@@ -231,7 +231,7 @@ def test_recipe_of_a_pruned_ancestor_is_found_in_the_run_of_its_loop(family, twi
     client, experiment_id = store.client(), store.experiment("trial").experiment_id
     loop = client.create_run(experiment_id).info.run_id
     client.log_text(loop, dump(target), "recipe.yaml")
-    stage = client.create_run(experiment_id, tags={"mlflow.parentRunId": loop, "bequest.process": "far:1"}).info.run_id
+    stage = client.create_run(experiment_id, tags={"mlflow.parentRunId": loop, "bequest.process": "far/7:1:0.5"}).info.run_id
     version = family[0].model_copy(update={"recipe_sha256": recipe_sha256(target), "run_id": stage})
     found = made_with(version, solution)
     assert (found.recipe.name, found.data_recipe.name, found.host) == ("target", "trial", "far")
