@@ -4,13 +4,14 @@ What can't be served is refused, and whoever served before stays. A thread looks
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from deployments.serving.lineup import Lineup
+from deployments.serving.periodic import Periodic
 from deployments.serving.served import Served
 from deployments.serving.service import Service
 from model_registry import glance
@@ -60,13 +61,12 @@ class Follower:
         tried: bool = False,
         judged_first: bool = True,
     ) -> None:
-        self._store, self._name, self._interval_s, self._tell = store, name, interval_s, tell
+        self._store, self._name, self._tell = store, name, tell
         self._tried, self._judged_first = tried, judged_first
         self._refused: dict[str, Refusal] = {}
         self._banned: set[str] = set()
         self._state = "not looked yet"
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._periodic = Periodic("follow", interval_s)
 
     def first(self) -> Lineup:
         """Who answers when the server starts.
@@ -90,14 +90,11 @@ class Follower:
 
     def start(self, service: Service) -> None:
         """Begins to look."""
-        self._thread = threading.Thread(target=self._run, args=(service,), name="follow", daemon=True)
-        self._thread.start()
+        self._periodic.start(partial(self.look, service))
 
     def stop(self) -> None:
         """Ends it."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(10)
+        self._periodic.stop()
 
     def look(self, service: Service) -> None:
         """One look: swaps what has moved and can be served."""
@@ -131,13 +128,6 @@ class Follower:
                 service.metrics.swaps.labels("done").inc()
                 versions = {"version": now and now.version, "replaced": before and before.version}
                 self._tell(event="swap", name=self._name, stage=stage, **versions)
-
-    def _run(self, service: Service) -> None:
-        while not self._stop.wait(self._interval_s):
-            try:
-                self.look(service)
-            except Exception:  # whatever it is, requests are answered by whoever answered before
-                _log.exception("a look at the registry failed")
 
     def _miss(self, service: Service, error: StoreError) -> None:
         service.metrics.polls_failed.inc()

@@ -7,12 +7,13 @@ the decision is told (log, `/metrics`, `/version`) and left to a person; what is
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from deployments.serving.lineup import Lineup
+from deployments.serving.periodic import Periodic
 from deployments.serving.rollout import Decision, Rule, decide
 from deployments.serving.service import Service
 from deployments.serving.tally import Tally
@@ -35,13 +36,12 @@ class TrialWatch:
     def __init__(
         self, rule: Rule, *, interval_s: float, move: Move | None, ban: Callable[[str], None], tell: Callable[..., None]
     ) -> None:
-        self._rule, self._interval_s, self._move, self._ban, self._tell = rule, interval_s, move, ban, tell
+        self._rule, self._move, self._ban, self._tell = rule, move, ban, tell
         self._challenger: str | None = None
         self._since = 0.0
         self._state: dict[str, Any] = {}
         self._decided: set[str] = set()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._periodic = Periodic("trial", interval_s)
 
     def facts(self) -> dict[str, Any]:
         """What `/version` tells of the trial."""
@@ -49,14 +49,11 @@ class TrialWatch:
 
     def start(self, service: Service) -> None:
         """Begins to watch."""
-        self._thread = threading.Thread(target=self._run, args=(service,), name="trial", daemon=True)
-        self._thread.start()
+        self._periodic.start(partial(self.look, service))
 
     def stop(self) -> None:
         """Ends it."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(10)
+        self._periodic.stop()
 
     def look(self, service: Service) -> None:
         """One look at the figures; acts where they say so."""
@@ -84,10 +81,6 @@ class TrialWatch:
         problem = self._move(challenger.name, challenger.version, lineup.champion.version, decision)
         if problem:
             self._tell(event="trial_not_moved", name=challenger.name, version=challenger.version, reason=problem)
-
-    def _run(self, service: Service) -> None:
-        while not self._stop.wait(self._interval_s):
-            self.look(service)
 
 
 def move_by_process(store: str) -> Move:
