@@ -6,7 +6,7 @@ from model_registry import manifest
 from model_registry.errors import IntegrityError
 from model_registry.glance import Seen, Store
 from model_registry.keys import trusted_keys
-from model_registry.signature import Signature, verify
+from model_registry.signature import SIGNED_AS, Signature, received_key, verify
 
 
 def require_signed(store: Store, seen: Seen) -> Signature | None:
@@ -42,7 +42,7 @@ def require_signed(store: Store, seen: Seen) -> Signature | None:
 
 def _received_as(seen: Seen) -> str:
     """What a version was called where it was signed, if it came with an archive; its name stays."""
-    if seen.tags.get("stage_key") != f"handover-{seen.sha256}":
+    if seen.tags.get("stage_key") != received_key(seen.sha256):
         return ""
-    label = str(json.loads(seen.tags.get("trigger", "{}")).get("signed_as", ""))
+    label = str(json.loads(seen.tags.get("trigger", "{}")).get(SIGNED_AS, ""))
     return label if label.rpartition("/")[0] == seen.name else ""

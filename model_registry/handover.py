@@ -277,14 +277,14 @@ def _registered(
         )
     trigger: dict[str, Any] = known.trigger | {"received_from": archive.name, "was": known.label, "made_by": known.by}
     if signed is not None:
-        trigger[trust.SIGNED_AS] = signed.signed.label
+        trigger[signature.SIGNED_AS] = signed.signed.label
     version = register(
         known.name,
         folder,
         operation=cast(Operation, known.operation),  # checked with the index
         parents=parents,
         run_id=run.info.run_id,
-        stage_key=f"handover-{known.sha256}",
+        stage_key=signature.received_key(known.sha256),
         recipe_sha256=known.recipe_sha256,
         data_sha256=known.data_sha256,
         trigger=trigger,

@@ -22,6 +22,8 @@ from model_registry.manifest import SIGNATURE, sha256_of
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+SIGNED_AS = "signed_as"
+"""What a received version was called where it was signed: a key of its `trigger`."""
 _CONTEXT = b"bequest-signature 1\n"  # what this key signs elsewhere can't be taken for a signature of a version
 
 
@@ -78,6 +80,11 @@ class Signature(BaseModel):
     def text(self) -> str:
         """As the file holds it."""
         return self.model_dump_json(indent=1)
+
+
+def received_key(sha256: str) -> str:
+    """The stage key of a version that came with an archive from another registry."""
+    return f"handover-{sha256}"
 
 
 def canonical_sha256(value: Any) -> str:

@@ -5,13 +5,11 @@ from typing import Any
 from model_registry import artifacts
 from model_registry.errors import IntegrityError
 from model_registry.keys import trusted_keys
-from model_registry.signature import Signature, verify
+from model_registry.signature import SIGNED_AS, Signature, received_key, verify
 from model_registry.signing import described
 from model_registry.versions import Version
 
 _OF_THE_SIGNING = {"at", "by", "bundle_sha256"}  # the bundle's hash is in the manifest, whose own is compared
-SIGNED_AS = "signed_as"
-"""What a received version was called where it was signed: a key of its `trigger`."""
 
 
 def require(version: Version) -> Signature | None:
@@ -61,7 +59,7 @@ def require_identity(version: Version, found: Signature, where: str) -> None:
 
 def is_received(version: Version) -> bool:
     """Whether a version came with an archive from another registry."""
-    return version.stage_key == f"handover-{version.sha256}"
+    return version.stage_key == received_key(version.sha256)
 
 
 def _short(value: Any) -> str:
