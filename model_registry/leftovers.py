@@ -10,7 +10,7 @@ from mlflow.exceptions import MlflowException
 from model_registry import artifacts, processes
 from model_registry.ancestry import descendants
 from model_registry.errors import IntegrityError, StoreError
-from model_registry.store import absent, client, plain_errors
+from model_registry.store import absent, client, find_run, plain_errors
 from model_registry.versions import Version, search, unready
 
 PROCESS_TAG = "bequest.process"
@@ -113,11 +113,5 @@ def _over(run_id: str | None) -> bool:
     """Whether the run that made a model has ended, by itself or with its process."""
     if not run_id:
         return False
-    with plain_errors(f"reading run {run_id}"):
-        try:
-            run = client().get_run(run_id)
-        except MlflowException as error:
-            if not absent(error):
-                raise
-            return True
-    return run.info.status != "RUNNING" or processes.gone(run.data.tags.get(PROCESS_TAG, ""))
+    run = find_run(run_id)
+    return run is None or run.info.status != "RUNNING" or processes.gone(run.data.tags.get(PROCESS_TAG, ""))

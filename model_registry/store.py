@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from filelock import FileLock
 from mlflow import MlflowClient
-from mlflow.entities import Experiment
+from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
 from requests.exceptions import RequestException
 from sqlalchemy import create_engine, func, select
@@ -39,6 +39,21 @@ _BEFORE_CAUSE = re.compile(r"\[(?:Errno|SSL:) ?-?\w+\] |\): |>, |Error\(")
 def absent(error: MlflowException) -> bool:
     """Whether an MLflow error says that the thing asked for does not exist."""
     return error.error_code in _ABSENT
+
+
+def find_run(run_id: str) -> Run | None:
+    """A run; None where there is no such run.
+
+    Raises:
+        StoreError: The store can't be reached.
+    """
+    with plain_errors(f"reading run {run_id}"):
+        try:
+            return client().get_run(run_id)
+        except MlflowException as error:
+            if not absent(error):
+                raise
+            return None
 
 
 @contextmanager

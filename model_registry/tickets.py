@@ -9,7 +9,7 @@ read the number that was hung up before, so a newcomer never overtakes.
 import json
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -48,10 +48,14 @@ class Ticket:
 
 def queue(name: str) -> list[Ticket]:
     """All tickets of a name, the first in line first."""
-    standing: list[Ticket] = []
     with plain_errors(f"reading who works on {name}"):
-        for model in client().search_registered_models(f"name = '{name}'", max_results=1):
-            standing += [_ticket(key, value) for key, value in (model.tags or {}).items() if key.startswith(PREFIX)]
+        models = client().search_registered_models(f"name = '{name}'", max_results=1)
+    return among(models[0].tags or {}) if models else []
+
+
+def among(tags: Mapping[str, str]) -> list[Ticket]:
+    """The tickets among the tags of a registered model, the first in line first."""
+    standing = [_ticket(key, value) for key, value in tags.items() if key.startswith(PREFIX)]
     return sorted(standing, key=lambda each: each.place)
 
 

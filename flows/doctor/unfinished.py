@@ -42,7 +42,7 @@ def moves(names: list[str], known: "list[Version]", repair: bool) -> list[Check]
         under_way = registry_moves.under_way(tags)
         if under_way is not None:
             told.append(f"{name}/{under_way.version}: {under_way.move} to {under_way.to} under way or cut off")
-        stale = [each for each in tickets.queue(name) if processes.gone(each.holder)]
+        stale = [each for each in tickets.among(tags) if processes.gone(each.holder)]
         told += [f"{name}: a place in its queue is held by a process that is gone ({each.holder})" for each in stale]
         apart = [each for each in known if each.name == name and each.ready and each.mirrored != each.stage]
         told += [f"{each.label}: MLflow's stage field has {each.mirrored}, its aliases {each.stage}" for each in apart]

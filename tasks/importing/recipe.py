@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from model_registry.errors import InputError
-from model_registry.store import absent, client, plain_errors
+from model_registry.store import find_run
 from tasks.recipe import plain_yaml
 from tasks.recipe.check import validate
 from tasks.recipe.inherit import OWN
@@ -74,17 +74,11 @@ def of_run(run_id: str, name: str) -> Brought:
     Raises:
         InputError: No such run, or none of its parameters is a key of a recipe.
     """
-    from mlflow.exceptions import MlflowException
-
-    with plain_errors(f"reading run {run_id}"):
-        try:
-            run = client().get_run(run_id)
-        except MlflowException as error:
-            if not absent(error):
-                raise
-            raise InputError(
-                f"--run {run_id}: no such run in this store. Copy its id from MLflow's UI, or set MLFLOW_TRACKING_URI."
-            ) from error
+    run = find_run(run_id)
+    if run is None:
+        raise InputError(
+            f"--run {run_id}: no such run in this store. Copy its id from MLflow's UI, or set MLFLOW_TRACKING_URI."
+        )
     stated: dict[str, Any] = {"name": name}
     facts: dict[str, Any] = {"run": run_id, "run_name": run.info.run_name or ""}
     notes = []
