@@ -85,7 +85,8 @@ class Follower:
 
     def facts(self) -> dict[str, Any]:
         """What `/version` tells of following."""
-        refused = {stage: {"version": each.version, "reason": each.reason} for stage, each in self._refused.items()}
+        refusals = dict(self._refused)  # a copy: the thread that looks changes it
+        refused = {stage: {"version": each.version, "reason": each.reason} for stage, each in refusals.items()}
         return {"follows": f"{self._name}@production", "registry": self._state, "refused": refused}
 
     def start(self, service: Service) -> None:
@@ -108,10 +109,8 @@ class Follower:
         lineup = service.lineup
         champion, challenger = lineup.champion, lineup.challenger
         if present is not None and str(present) != champion.version:
-            if challenger is not None and challenger.version == str(present):
-                champion = challenger  # it is warm already
-            else:
-                champion = self._try(service, present, "production") or champion
+            warm = challenger if challenger is not None and challenger.version == str(present) else None
+            champion = self._try(service, present, "production", warm) or champion
         else:
             self._refused.pop("production", None)
         if tried is None or str(tried) == champion.version or str(tried) in self._banned:
@@ -135,13 +134,13 @@ class Follower:
             self._tell(event="registry_unreadable", name=self._name, error=str(error))
         self._state = "can't be read"
 
-    def _try(self, service: Service, number: int, stage: str) -> Served | None:
+    def _try(self, service: Service, number: int, stage: str, warm: Served | None = None) -> Served | None:
         """The version, ready; None where it is refused, now or a moment ago."""
         known = self._refused.get(stage)
         if known is not None and known.version == str(number) and time.monotonic() - known.at < RETRY_S:
             return None
         try:
-            return self._load(number, stage)
+            return self._load(number, stage, warm)
         except Exception as error:
             reason = next((told for kind, told in _TOLD if isinstance(error, kind)), "it can't be loaded")
             self._refused[stage] = Refusal(str(number), reason, time.monotonic())
@@ -151,7 +150,8 @@ class Follower:
                 _log.exception("%s/%s can't be loaded", self._name, number)
             return None
 
-    def _load(self, number: int, stage: str) -> Served:
+    def _load(self, number: int, stage: str, warm: Served | None = None) -> Served:
+        """The version, once it may serve there; `warm` is it already, as the challenger: a shadow needed no clearance."""
         seen = self._store.version(self._name, number)
         if seen is None:
             raise InputError(f"{self._name}/{number}: no such version")
@@ -160,5 +160,7 @@ class Follower:
         elif not seen.ready or (self._judged_first and seen.tags.get("gate") != "passed"):
             raise GateRefused(f"{seen.label}: expected a version that passed the gate, because clients would meet it")
         signature = require_signed(self._store, seen)
+        if warm is not None:
+            return warm
         bundle = Bundle.of_files(glance.fetch_bundle(self._store, seen), seen.label)
         return Served(bundle, self._name, str(number), signature)

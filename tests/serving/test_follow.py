@@ -159,6 +159,39 @@ def test_follower_refuses_what_no_trusted_key_has_signed(shelf, served, monkeypa
     assert "not signed" in service.version()["refused"]["production"]["reason"]
 
 
+@pytest.fixture
+def shadowing(shelf, events):
+    """A follower that loads what stands in staging before the gate has judged it: version 2, and the service it serves."""
+    follower = Follower(
+        shelf, "health", interval_s=3600, tell=lambda **facts: events.append(facts), tried=True, judged_first=False
+    )
+    service = service_of(follower)
+    shelf.tags[2]["gate"] = ""
+    shelf.aliases["staging"] = 2
+    follower.look(service)
+    assert service.lineup.challenger.version == "2"
+    return follower, service
+
+
+def test_follower_refuses_a_shadow_that_is_moved_to_production_without_the_gates_word(shelf, shadowing):
+    follower, service = shadowing
+    shelf.aliases["production"] = 2
+    follower.look(service)
+    assert service.version()["version"] == "1"
+    assert "without the gate's word" in service.version()["refused"]["production"]["reason"]
+
+
+def test_follower_moves_a_warm_challenger_up_without_loading_it_again(shelf, shadowing):
+    follower, service = shadowing
+    challenger = service.lineup.challenger
+    shelf.tags[2]["gate"] = "passed"
+    shelf.aliases["production"] = 2
+    shelf.files.clear()  # any read of its files would fail
+    follower.look(service)
+    assert service.lineup.champion is challenger
+    assert service.lineup.challenger is None
+
+
 def test_follower_tries_a_refused_version_again_later_for_somebody_may_have_mended_it(shelf, served, monkeypatch):
     follower, service = served
     shelf.tags[2]["gate"] = ""
