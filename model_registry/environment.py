@@ -17,6 +17,9 @@ DEFAULTS = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",  # bit-for-bit equal results from equal seeds
     "ABSL_MIN_LOG_LEVEL": "3",
+    # Matrices here are small: on two threads of OpenBLAS, which wait for each other in a loop, a linear head on 500 rows took
+    # 3.3 s of processor time, on one 0.1 s. TensorFlow has threads of its own.
+    "OPENBLAS_NUM_THREADS": "1",
     # Prefect's lines go to its server and log files; the terminal shows bequest's own progress.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
     # Two flows on a fresh home at once need longer than the default 20 s for their server.

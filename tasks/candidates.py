@@ -9,12 +9,26 @@ from model_registry.errors import IntegrityError
 from model_registry.reference import DataRef, ModelRef
 from model_registry.versions import Version, get
 from tasks.adapt import adapted
-from tasks.data.dataset import DataSet
+from tasks.data.dataset import DataSet, Split
 from tasks.derive import KERAS_FILE, opened
+from tasks.learning import Pair
 from tasks.methods.selection import Evidence, selectors
 from tasks.solution import Solution
 from tasks.source_rows import source_rows
 from tasks.stage import Job
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A candidate's network on the target's rows, which whoever races need not open again.
+
+    Attributes:
+        network: It, taking the target's rows under its own head.
+        features: What its backbone makes of the sample's rows, float [n, d].
+    """
+
+    network: Any
+    features: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -28,6 +42,7 @@ class Candidate:
         relevance: Minus the distance between its rows and the target's; None where its rows are not here.
         refusal: Why it is left out; empty where it is ranked.
         damaged: Whether that is because its files are not those that were registered.
+        opened: Its network, as long as it may race.
     """
 
     version: Version
@@ -36,6 +51,7 @@ class Candidate:
     relevance: float | None = None
     refusal: str = ""
     damaged: bool = False
+    opened: Opened | None = None
 
 
 @dataclass(frozen=True)
@@ -60,8 +76,13 @@ class Sample:
         rows = DataSet.open(data)
         train = rows.split("train")
         most = max(selectors.get(name).rows for name in _named(job))
-        drawn = np.random.default_rng(job.recipe.seed).permutation(len(train.y))[:most]
-        return cls(data, rows, train.x[drawn], train.y[drawn])
+        return cls(data, rows, *drawn(train, most, job.recipe.seed))
+
+
+def drawn(split: Split, most: int, seed: int) -> Pair:
+    """Rows of a split, at random; who draws fewer with the same seed gets the first of them."""
+    kept = np.random.default_rng(seed).permutation(len(split.y))[:most]
+    return split.x[kept], split.y[kept]
 
 
 def judged(job: Job, ref: ModelRef, sample: Sample) -> Candidate:
@@ -89,7 +110,7 @@ def judged(job: Job, ref: ModelRef, sample: Sample) -> Candidate:
         relevance = None
         if config.relevance is not None and evidence.source_features is not None:
             relevance = _scores([config.relevance], evidence)[0][config.relevance]
-        return Candidate(version, solution, scores, relevance)
+        return Candidate(version, solution, scores, relevance, opened=Opened(network, evidence.features))
     except (ValueError, IntegrityError) as error:
         damaged = isinstance(error, IntegrityError)
         return Candidate(get(ref.name, ref.version), solution, refusal=str(error), damaged=damaged)

@@ -45,16 +45,31 @@ def origin_of(job: Job, version: Version, folder: Path, solution: Solution, rows
     Raises:
         InputError: The ancestor can't take the target's input.
     """
-    from tasks.methods.networks import store, surgery
+    from tasks.methods.networks import store
     from tasks.methods.networks.batch_statistics import recalibrate
+
+    network = adapted(job, version, store.load(folder / KERAS_FILE), solution, rows)
+    measured = recalibrate(network, x, job.recipe.seed) if job.recipe.transfer.recalibrate else 0
+    return origin_from(job, network, solution, rows, measured)
+
+
+def origin_from(job: Job, network: Any, solution: Solution, rows: DataSet, recalibrated: int = 0) -> Origin:
+    """The same of a network that takes the target's rows already.
+
+    Args:
+        job: The loop's run.
+        network: The ancestor's; it is not changed.
+        solution: What it hands down.
+        rows: The target data set.
+        recalibrated: Layers whose statistics were measured anew.
+    """
+    from tasks.methods.networks import surgery
     from tasks.methods.networks.graph import to_functional
 
     seed = job.recipe.seed
-    network = adapted(job, version, store.load(folder / KERAS_FILE), solution, rows)
-    measured = recalibrate(network, x, seed) if job.recipe.transfer.recalibrate else 0
     head_kept = solution.card is not None and solution.card.classes == rows.card.classes
     if head_kept:
         model = to_functional(network)
     else:
         model = surgery.new_head(network, len(rows.card.classes), seed=seed, dropout=job.recipe.model.dropout)
-    return Origin(model, network, head_kept, measured)
+    return Origin(model, network, head_kept, recalibrated)

@@ -11,8 +11,10 @@ class Raced(BaseModel):
 
     Attributes:
         epochs: Epochs it has had.
+        control_epochs: Epochs that the network from scratch had had when they were compared: more, where a candidate was ahead
+            of it all the same.
         loss: Mean validation loss after them; None where it could not be trained.
-        lead: By how much less it loses than the network from scratch after as many epochs; None where either failed.
+        lead: By how much less it loses than the network from scratch; None where either failed.
         error: Standard error of that.
         beaten: Whether the network from scratch is clearly ahead of it.
     """
@@ -20,6 +22,7 @@ class Raced(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     epochs: int
+    control_epochs: int
     loss: float | None
     lead: float | None = None
     error: float | None = None

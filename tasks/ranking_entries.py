@@ -76,7 +76,9 @@ def _outcome(run: Raced | None, passed_over: str) -> str:
     """What the race says of a candidate, and why it is passed over where it is, as the end of a sentence."""
     if run is None:
         return f"; {passed_over}" if passed_over else ""
-    after = f"after {run.epochs} epoch{'s' if run.epochs > 1 else ''}"
+    after, own = _after(run.control_epochs), ""
+    if run.epochs < run.control_epochs:
+        own = f" {_after(run.epochs)}" if run.epochs else " untrained"
     if run.loss is None:
         return f"; it could not be trained {after}"
     if run.beaten and run.lead is not None:
@@ -84,10 +86,14 @@ def _outcome(run: Raced | None, passed_over: str) -> str:
     if run.lead is None or run.error is None:
         told = f"; {after} its validation loss is {run.loss:.3f}"
     elif run.lead > CLEAR * run.error:
-        told = f"; {after} it loses {run.lead:.3f} less than a network from scratch"
+        told = f"; it loses {run.lead:.3f} less{own} than a network from scratch {after}"
     else:
         told = f"; {after} it differs from a network from scratch by no more than chance ({run.lead:+.3f} ± {run.error:.3f})"
     return f"{told}, but {passed_over}" if passed_over else told
+
+
+def _after(epochs: int) -> str:
+    return f"after {epochs} epoch{'s' if epochs > 1 else ''}"
 
 
 def raced(race: Race, name: str) -> Raced:
@@ -95,11 +101,12 @@ def raced(race: Race, name: str) -> Raced:
     last = race.last(name)
     loss = last.loss(name)
     if name == CONTROL:
-        return Raced(epochs=last.epochs, loss=loss if isfinite(loss) else None)
+        return Raced(epochs=last.epochs, control_epochs=last.epochs, loss=loss if isfinite(loss) else None)
     lead, error = race.lead(name, CONTROL)
     known = isfinite(lead) and isfinite(error) and isfinite(loss)
     return Raced(
-        epochs=race.last(name, CONTROL).epochs,
+        epochs=race.trained[name],
+        control_epochs=race.last(name, CONTROL).epochs,
         loss=loss if isfinite(loss) else None,
         lead=lead if known else None,
         error=error if known else None,

@@ -4,8 +4,8 @@ from tasks.ranking import Entry, Raced, Ranking
 
 COLUMNS = ("rank", "candidate", "scores", "relevance", "race", "parameters", "bytes", "ms", "solution")
 LEGEND = (
-    "Scores and relevance: higher is better. Race: validation loss after as many epochs, and by how much less that is than "
-    "of a network from scratch, with its standard error."
+    "Scores and relevance: higher is better. Race: validation loss after so many epochs, 0 where there was no need of any, and "
+    "by how much less that is than of a network from scratch, with its standard error."
 )
 
 

@@ -1,5 +1,7 @@
 """Which ancestors to inherit from, where the recipe leaves it to the registry: candidates ranked on the target data."""
 
+from dataclasses import replace
+
 from model_registry.reference import DataRef, ModelRef
 from tasks import progress
 from tasks.candidates import Candidate, Sample, judged
@@ -34,19 +36,21 @@ def rank(job: Job, key: str, candidates: list[ModelRef], data: DataRef) -> Ranki
         run.params({"selector": ", ".join(config.ranked_by), "candidates": len(candidates), "key": key})
         found: list[Candidate] = []
         sample = Sample.of(job, data)
+        racing = max(config.race.contestants, config.max_ancestors) if config.race else 0
         for position, candidate in enumerate(candidates):
             label = f"{candidate.name}/{candidate.version}"
             progress.report("select", label, position, len(candidates))
             found.append(judged(job, candidate, sample))
             progress.report("select", label, len(candidates), len(candidates), found[-1].refusal[:28])
+            found = _let_go(config.ranked_by, found, racing)
         fit = [each for each in found if not each.refusal]
         ranks = _mean_ranks(config.ranked_by, fit)
         order = sorted((each.version.label for each in fit), key=lambda label: ranks[label])
         refs = {each.version.label: each.version.ref for each in fit}
         race = None
         if config.race and order:
-            taking_part = order[: max(config.race.contestants, config.max_ancestors)]
-            race = hold(job, config.race, {label: refs[label] for label in taking_part}, sample.rows)
+            by_label = {each.version.label: each for each in fit}
+            race = hold(job, config.race, {label: by_label[label] for label in order[:racing]}, sample)
         chosen = _chosen(order, race, config.max_ancestors)
         ranking = Ranking(
             selectors=config.ranked_by,
@@ -65,6 +69,14 @@ def rank(job: Job, key: str, candidates: list[ModelRef], data: DataRef) -> Ranki
 def _mean_ranks(names: list[str], found: list[Candidate]) -> dict[str, float]:
     ranks = mean_ranks({name: [each.scores[name] for each in found] for name in names})
     return {each.version.label: float(value) for each, value in zip(found, ranks, strict=True)}
+
+
+def _let_go(names: list[str], found: list[Candidate], kept: int) -> list[Candidate]:
+    """The candidates so far, networks kept of the best alone: a registry may hold more than fit the memory."""
+    fit = [each for each in found if not each.refusal]
+    ranks = _mean_ranks(names, fit) if fit else {}
+    best = set(sorted(ranks, key=lambda label: ranks[label])[:kept])
+    return [each if each.opened is None or each.version.label in best else replace(each, opened=None) for each in found]
 
 
 def _chosen(order: list[str], race: Race | None, most: int) -> list[str]:

@@ -14,12 +14,12 @@ BEST = Entry(
     size_bytes=900.0,
     latency_ms=0.01234,
     solution=SolutionFit(level="partly", differs=["other classes", "new columns ['x']"]),
-    race=Raced(epochs=2, loss=0.5, lead=0.125, error=0.01),
+    race=Raced(epochs=2, control_epochs=2, loss=0.5, lead=0.125, error=0.01),
     chosen=True,
     reason="1st of 2",
 )
 LEFT_OUT = Entry(version="b/2", reason="left out: no column")
-CONTROL = Raced(epochs=2, loss=0.625)
+CONTROL = Raced(epochs=2, control_epochs=2, loss=0.625)
 
 
 def test_cells_tell_what_is_known():
@@ -29,7 +29,7 @@ def test_cells_tell_what_is_known():
     assert cells(LEFT_OUT, "proxy_a") == ("-", "b/2", "-", "unknown", "-", "-", "-", "-", "-")
     assert cells(LEFT_OUT, None)[3] == "-"
     assert len(known) == len(control_cells(CONTROL)) == len(COLUMNS)
-    failed = BEST.model_copy(update={"race": Raced(epochs=1, loss=None, beaten=True)})
+    failed = BEST.model_copy(update={"race": Raced(epochs=1, control_epochs=1, loss=None, beaten=True)})
     assert cells(failed, None)[4] == "failed in 1"
 
 

@@ -89,8 +89,9 @@ def test_the_ancestor_that_knows_the_rows_is_chosen_with_its_reason_and_beats_th
     assert first.race.lead > 2 * first.race.error
     assert not first.race.beaten
     assert first.reason.startswith("1st of 2 by all_layers (")
-    assert "after 2 epochs it loses 0." in first.reason
-    assert first.reason.endswith("less than a network from scratch")
+    assert "; it loses 0." in first.reason
+    assert first.reason.endswith(" less untrained than a network from scratch after 2 epochs")
+    assert (first.race.epochs, first.race.control_epochs, ranking.control.epochs) == (0, 2, 2)
     assert ranking.reasons == {best.label: first.reason}
     assert ranking.control.loss > first.race.loss
     assert ranking.verdict == f"chosen: {best.uri}, of 2 that can be used on these rows" + (

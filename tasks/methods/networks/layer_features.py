@@ -26,7 +26,7 @@ class LayerFeatures:
     """
 
     def __init__(self, model: keras.Model, levels: int = MAX_LEVELS) -> None:
-        self._name, self._base = model.name, backbone(model)
+        self._name, self._base = model.name, backbone(model, copy=False)
         self._levels = _read_at(self._base, levels)
 
     def __call__(self, x: np.ndarray) -> list[np.ndarray]:

@@ -61,12 +61,14 @@ class Racer:
         self._best = self._losses()
 
     def __call__(self, epochs: int) -> np.ndarray:
-        """Trains for `epochs` more.
+        """Trains for `epochs` more, perhaps none.
 
         Returns:
             The validation loss of each row, float64 [v], by the best weights so far, as training keeps them (see `fit`): those
             at the start count, too. Not finite where it diverged.
         """
+        if not epochs:
+            return self._best
         counts = weights(self._train[1], "none")
         # The loop is traced in its first epoch, and reads flags and momenta then.
         with only(self._model, self._trainable), keeping_pace(self._model, self._steps):

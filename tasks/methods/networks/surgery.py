@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tasks.methods.backend import keras
-from tasks.methods.networks.graph import backbone, rename, to_functional
+from tasks.methods.networks.graph import backbone, is_flat, rename, to_functional
 from tasks.methods.networks.predict import predict
 from tasks.methods.networks.replay import Replay
 
@@ -61,9 +61,9 @@ def adapt_input(model: keras.Model, input_shape: tuple[int, ...]) -> keras.Model
         ValueError: The shapes cannot be brought together; the message says why.
     """
     known = tuple(model.inputs[0].shape[1:])
-    flat = to_functional(model)
     if known == tuple(input_shape):
-        return flat
+        return to_functional(model)
+    flat = model if is_flat(model) else to_functional(model)
     names = Replay(taken=[layer.name for layer in flat.layers])
     inputs = keras.Input(input_shape, name=names.name("adapted_input"))
     if _agree(known, input_shape):  # sizes the network leaves free are settled, as the conversion to LiteRT needs it

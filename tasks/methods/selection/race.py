@@ -12,7 +12,8 @@ CLEAR = 2.0  # standard errors that are more than chance
 Train = Callable[[str, int], np.ndarray]
 """Trains a contestant for so many more epochs, and gives the validation loss of each row, float [v]; the same rows always.
 
-A ValueError, or a loss that is not finite, says that the contestant can't be trained on.
+For 0 epochs it gives the loss as it stands. A ValueError, or a loss that is not finite, says that the contestant can't be
+trained on.
 """
 
 
@@ -21,7 +22,7 @@ class Round:
     """One round of a race.
 
     Attributes:
-        epochs: Epochs that each of its contestants has had by its end.
+        epochs: Epochs that each of its contestants has had by its end, but for those that rested.
         order: Its contestants, the lowest loss first.
         rows: Validation loss of each row by contestant, float64 [v]; those are missing that could not be trained.
         dropped: Who does not go on.
@@ -45,18 +46,20 @@ class Race:
         rounds: In order, at least one.
         order: All contestants, best first: who went further stands before who dropped out earlier.
         cpu_s: Processor seconds that each has cost.
+        trained: Epochs that each has had; fewer than in its last round where it rested.
     """
 
     rounds: list[Round]
     order: list[str]
     cpu_s: dict[str, float]
+    trained: dict[str, int]
 
     def last(self, *names: str) -> Round:
         """The last round in which all of `names` took part."""
         return next(each for each in reversed(self.rounds) if set(names) <= set(each.order))
 
     def lead(self, first: str, second: str) -> tuple[float, float]:
-        """By how much less `first` loses than `second`, on the same rows after as many epochs.
+        """By how much less `first` loses than `second`, on the same rows at the end of the last round of both.
 
         Returns:
             The mean of the rows' differences, infinite where one of the two could not be trained, and its standard error.
@@ -65,13 +68,11 @@ class Race:
         if not {first, second} <= set(common.rows):
             ahead, behind = common.loss(first), common.loss(second)
             return (0.0 if ahead == behind else behind - ahead), 0.0
-        apart = common.rows[second] - common.rows[first]
-        return float(apart.mean()), float(apart.std(ddof=1) / sqrt(len(apart))) if len(apart) > 1 else inf
+        return _lead(common.rows[first], common.rows[second])
 
     def clearly_ahead(self, first: str, second: str) -> bool:
         """Whether `first` loses less than `second` by more than two standard errors of the rows' differences."""
-        mean, error = self.lead(first, second)
-        return mean > CLEAR * error
+        return _clear(*self.lead(first, second))
 
 
 def race(contestants: Sequence[str], train: Train, *, epochs: int, kept: Collection[str] = ()) -> Race:
@@ -79,6 +80,9 @@ def race(contestants: Sequence[str], train: Train, *, epochs: int, kept: Collect
 
     Successive halving (arXiv:1502.07943, Alg. 1) with budgets that double: of n contestants there are ceil(log2 n) rounds,
     and whoever takes part in the last has had `epochs` in all.
+
+    Whoever is clearly ahead of all that are kept, as they stand at the end of a round, rests in it: its loss could only get
+    lower, and training is what a race costs.
 
     Args:
         contestants: Their names, at least one, each once.
@@ -95,19 +99,28 @@ def race(contestants: Sequence[str], train: Train, *, epochs: int, kept: Collect
     """
     _check(contestants, epochs, kept)
     count = max(1, ceil(log2(len(contestants))))
-    alive, cpu_s = list(contestants), dict.fromkeys(contestants, 0.0)
+    alive, cpu_s, trained = list(contestants), dict.fromkeys(contestants, 0.0), dict.fromkeys(contestants, 0)
     rows: dict[str, np.ndarray] = {}
     rounds: list[Round] = []
     behind: list[str] = []
+
+    def run(name: str, due: int) -> np.ndarray | None:
+        started = time.process_time()
+        losses = _trained(train, name, due - trained[name])
+        cpu_s[name] += time.process_time() - started
+        trained[name] = due
+        return losses
+
     had = 0
     for number in range(count):
         due = max(1, ceil(epochs / 2 ** (count - 1 - number)))
         if due > had:
-            rows = {}
-            for name in alive:
-                started = time.process_time()
-                losses = _trained(train, name, due - had)
-                cpu_s[name] += time.process_time() - started
+            before, rows = rows, {}
+            for name in sorted(alive, key=lambda name: name not in kept):
+                goals = [rows[each] for each in kept if each in rows and name not in kept]
+                losses = (before[name] if name in before else run(name, 0)) if goals else None
+                if losses is None or not all(_clear(*_lead(losses, goal)) for goal in goals):
+                    losses = run(name, due)
                 if losses is not None:
                     rows[name] = losses
         had = due
@@ -119,7 +132,17 @@ def race(contestants: Sequence[str], train: Train, *, epochs: int, kept: Collect
         behind, alive = [*dropped, *behind], going_on
         if len(alive) < 2:
             break
-    return Race(rounds, [*alive, *behind], cpu_s)
+    return Race(rounds, [*alive, *behind], cpu_s, trained)
+
+
+def _lead(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """The mean of the differences of rows' losses, and its standard error."""
+    apart = second - first
+    return float(apart.mean()), float(apart.std(ddof=1) / sqrt(len(apart))) if len(apart) > 1 else inf
+
+
+def _clear(mean: float, error: float) -> bool:
+    return mean > CLEAR * error
 
 
 def _check(contestants: Sequence[str], epochs: int, kept: Collection[str]) -> None:

@@ -56,7 +56,7 @@ def solve_head(learned: Rows, judged: Rows, classes: int, *, keep: np.ndarray | 
     return kernel.astype(np.float32), (best[-classes:] - mean @ kernel).astype(np.float32)
 
 
-def probed(model: keras.Model, train: Rows, validation: Rows, seed: int) -> keras.Model:
+def probed(model: keras.Model, train: Rows, validation: Rows, seed: int, *, features: np.ndarray | None = None) -> keras.Model:
     """The network under its best linear head; no other weight changes, and the head's zeros stay.
 
     Args:
@@ -64,14 +64,16 @@ def probed(model: keras.Model, train: Rows, validation: Rows, seed: int) -> kera
         train: x float32 [n, ...] and y, class indices [n].
         validation: Likewise; chooses the penalty.
         seed: Of the new head, where one has to be made.
+        features: What the backbone makes of the training rows, float [n, d], where that is known.
 
     Returns:
         `model`, or its backbone under a new head where it ends otherwise, as a fused network does.
     """
     train, validation = checked("train", train, model), checked("validation", validation, model)
     classes, last = int(model.outputs[0].shape[-1]), model.layers[-1]
-    base = backbone(model)  # once: a network is compiled the first time that it predicts
-    learned, judged = ((predict(base, x), y) for x, y in (train, validation))
+    base = backbone(model, copy=False)  # once: a network is compiled the first time that it predicts
+    learned = predict(base, train[0]) if features is None else features, train[1]
+    judged = predict(base, validation[0]), validation[1]
     if not _is_linear_head(last, learned[0].shape[1]):
         model = new_head(model, classes, seed)
         last = model.layers[-1]

@@ -12,7 +12,7 @@ from tasks.methods.fusion.combiners import LinearPool
 from tasks.methods.networks.architectures import build
 from tasks.methods.networks.fuse import fuse_models
 from tasks.methods.networks.graph import backbone, features, head_layers, layers_with_weights, rename, to_functional
-from tasks.methods.networks.predict import predict
+from tasks.methods.networks.predict import CALLED_ROWS, predict
 from tasks.methods.networks.surgery import adapt_input, new_head
 from tasks.methods.networks.vet import refused
 
@@ -155,6 +155,14 @@ def test_backbone_ends_where_the_classifier_begins(networks, name, dimension):
     assert found.shape == (5, dimension)
     assert found.dtype == np.float32
     assert backbone(model).output_shape == (None, dimension)
+
+
+def test_backbone_shares_layers_where_that_is_asked_for_and_the_network_is_flat():
+    flat, nested = cnn(), keras.Sequential([keras.Input((8, 8, 1)), cnn()])
+    assert set(map(id, backbone(flat, copy=False).layers)) <= set(map(id, flat.layers))
+    np.testing.assert_array_equal(predict(backbone(flat, copy=False), rows(flat)), features(flat, rows(flat)))
+    assert not set(map(id, backbone(flat).layers)) & set(map(id, flat.layers))
+    np.testing.assert_array_equal(predict(backbone(nested, copy=False), rows(nested)), features(nested, rows(nested)))
 
 
 def test_backbone_times_head_weights_gives_the_probabilities_back():
@@ -346,12 +354,14 @@ def test_predict_gives_the_same_whatever_the_batch_size(networks):
         predict(networks["cnn"], x[:, :4])
 
 
-def test_predict_follows_the_weights_and_lets_models_go():
+@pytest.mark.parametrize("count", [5, CALLED_ROWS + 1])  # called as it is, and compiled
+def test_predict_follows_the_weights_and_lets_models_go(count):
     model = mlp()
-    before = predict(model, rows(model))
+    x = rows(model, count)
+    before = predict(model, x)
     model.set_weights([weight * 2 for weight in model.get_weights()])
-    assert not np.allclose(predict(model, rows(model)), before)
-    np.testing.assert_allclose(predict(model, rows(model)), model(tf.constant(rows(model))), atol=1e-6)
+    assert not np.allclose(predict(model, x), before)
+    np.testing.assert_allclose(predict(model, x), model(tf.constant(x)), atol=1e-6)
 
     gone = weakref.ref(model)
     del model

@@ -27,6 +27,7 @@ def test_racer_gives_the_loss_of_each_row_and_goes_on_from_there(rows):
     first = run(1)
     expected = keras.losses.sparse_categorical_crossentropy(rows[1][1], model(rows[1][0], training=False)).numpy()
     np.testing.assert_allclose(first, expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(run(0), first)
     second = run(4)
     assert second.mean() < first.mean()
     _, whole = racer(rows)

@@ -54,8 +54,29 @@ def test_race_keeps_the_control_to_the_end_in_the_place_of_the_worst():
     assert ahead.rounds[1].order == ["control", "a"]  # the best of the others is always there to be measured
 
 
+def test_whoever_is_ahead_of_the_control_rests_until_it_is_not():
+    course = Course(ahead=(5.0, 1.0), level=(7.0, 1.0), control=(9.0, 1.0))
+    found = race(["ahead", "level", "control"], course, epochs=4, kept=["control"])
+    assert course.calls == [
+        ("control", 2),  # 7: that is what the others are held to
+        ("ahead", 0),
+        ("level", 0),
+        ("level", 2),  # 5, and out, for it is not the best
+        ("control", 2),  # 5 as well, so that the best has to train after all
+        ("ahead", 4),
+    ]
+    assert found.trained == {"ahead": 4, "level": 2, "control": 4}
+    assert found.order == ["ahead", "control", "level"]
+
+    course = Course(ahead=(5.0, 1.0), control=(9.0, 0.5))
+    found = race(["ahead", "control"], course, epochs=4, kept=["control"])
+    assert found.trained == {"ahead": 0, "control": 4}
+    assert found.lead("ahead", "control")[0] == pytest.approx(2.0)  # 5 to 7
+    assert found.clearly_ahead("ahead", "control")
+
+
 def test_race_goes_on_without_who_cannot_be_trained():
-    course = Course(a=(5.0, 0.1), b=(6.0, 0.1), control=(7.0, 0.1))
+    course = Course(a=(5.0, 0.1), b=(8.0, 0.1), control=(7.0, 0.1))
 
     def train(name: str, epochs: int) -> np.ndarray:
         if name == "a":
@@ -86,7 +107,9 @@ def test_race_ends_early_when_nobody_but_the_control_can_be_trained():
 
 def test_lead_is_the_paired_difference_in_the_last_round_of_both():
     rows = {"a": np.array([1.0, 2.0, 3.0]), "b": np.array([2.0, 3.0, 7.0]), "c": np.array([0.0, 0.0, 0.0])}
-    found = Race([Round(1, ["c", "a", "b"], rows, ["b"]), Round(2, ["a", "c"], {"a": rows["b"], "c": rows["a"]}, [])], [], {})
+    found = Race(
+        [Round(1, ["c", "a", "b"], rows, ["b"]), Round(2, ["a", "c"], {"a": rows["b"], "c": rows["a"]}, [])], [], {}, {}
+    )
     mean, error = found.lead("a", "b")
     assert mean == pytest.approx(2.0)  # 1, 1, 4
     assert error == pytest.approx(np.sqrt(3) / np.sqrt(3))

@@ -10,8 +10,8 @@ from tasks.methods.selection.picture import ranking_png
 from tasks.methods.selection.race import Race, Round
 
 ROWS = {"a/1": np.array([1.0, 2.0]), "from scratch": np.array([2.0, 4.0])}
-RACE = Race([Round(1, ["a/1", "from scratch"], ROWS, [])], ["a/1", "from scratch"], {})
-ALONE = Race([Round(1, ["from scratch", "a/1"], {"from scratch": ROWS["from scratch"]}, [])], ["from scratch", "a/1"], {})
+RACE = Race([Round(1, ["a/1", "from scratch"], ROWS, [])], ["a/1", "from scratch"], {}, {})
+ALONE = Race([Round(1, ["from scratch", "a/1"], {"from scratch": ROWS["from scratch"]}, [])], ["from scratch", "a/1"], {}, {})
 
 
 def size(png: bytes) -> tuple[int, int]:
