@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import _settings  # noqa: F401  (before numpy)
 import numpy as np
 from _flatbuffers import accuracy
 from _record import record

@@ -24,6 +24,7 @@ from typing import Any
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # before tasks: training takes about half the time
 
+import _settings  # noqa: F401  (before numpy)
 import numpy as np
 from _record import record
 from _trial_data import folder

@@ -23,6 +23,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import _settings  # noqa: F401  (before numpy)
 import numpy as np
 import pandas as pd
 from _record import record

@@ -39,6 +39,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import _settings  # noqa: F401  (before numpy)
 import numpy as np
 import pandas as pd
 from _record import record

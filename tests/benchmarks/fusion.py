@@ -34,6 +34,7 @@ from typing import Any
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # before tasks, which turns it off
 
+import _settings  # noqa: F401  (before numpy)
 import numpy as np
 import pandas as pd
 from _record import record

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 BEQUEST = [str(Path(sys.executable).parent / "bequest")]
 
 BARE = """
+import _settings  # noqa: F401  (before numpy)
 import numpy as np
 from tasks.methods.backend import keras, tf
 from tasks.methods.networks.architectures import build

@@ -24,6 +24,7 @@ import wave
 from pathlib import Path
 from typing import Any
 
+import _settings  # noqa: F401  (before numpy)
 import numpy as np
 import pandas as pd
 import psutil
