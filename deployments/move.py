@@ -22,10 +22,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--champion", type=int, help="the version that it was tried against, which must stand there still")
     parser.add_argument("--reason", required=True, help="kept in the promotion ledger")
     options = parser.parse_args(arguments)
-    from model_registry import ledger, stages
+    from model_registry import acting, stages
 
     try:
-        with ledger.acting_as("serve"):
+        with acting.acting_as("serve"):
             if options.move == "promote":
                 stages.promote(
                     options.name,

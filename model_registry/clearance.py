@@ -6,24 +6,13 @@ not have seen that the gate refused it, or never judged it; so it serves only on
 
 from model_registry import ledger
 from model_registry.errors import GateRefused
+from model_registry.promotions import cleared
 from model_registry.versions import Version
-
-
-def cleared(version: Version, entries: list[ledger.Entry]) -> bool:
-    """Whether a version may serve from production.
-
-    Args:
-        version: The version.
-        entries: Its model's promotion ledger. A promotion in it was passed by the gate or forced with a reason; what was
-            found moved by hand was neither.
-    """
-    promoted = (entry.move == "promotion" and entry.to == "Production" for entry in entries if entry.version == version.version)
-    return version.gate == "passed" or any(promoted)
 
 
 def fault(version: Version) -> str:
     """What is wrong with a version that stands in production without clearance, and the remedy; empty where nothing is."""
-    if version.stage != "Production" or cleared(version, ledger.read(version.name)):
+    if version.stage != "Production" or cleared(version.gate, version.version, ledger.read(version.name)):
         return ""
     word = "the gate refused it" if version.gate == "refused" else "the gate never judged it"
     return (

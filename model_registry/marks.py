@@ -4,7 +4,7 @@ import json
 import warnings
 from contextlib import suppress
 
-from model_registry import ledger
+from model_registry import acting
 from model_registry.errors import StoreError
 from model_registry.store import client, plain_errors
 from model_registry.versions import Version
@@ -21,7 +21,7 @@ def clear(version: Version, stage: str) -> None:
 
 def mark_archived(version: Version, *, by: int | None) -> None:
     """Tags a version as archived, with a pointer to the one that took its place; None where none did."""
-    pointer = json.dumps({"at": ledger.now(), "replaced_by": by})
+    pointer = json.dumps({"at": acting.now(), "replaced_by": by})
     with plain_errors(f"archiving {version.label}"):
         client().set_model_version_tag(version.name, str(version.version), "archived", pointer)
     mirror(version, "Archived")

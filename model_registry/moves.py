@@ -10,7 +10,7 @@ from typing import Any
 from mlflow.exceptions import MlflowException
 from pydantic import ValidationError
 
-from model_registry import ledger, marks
+from model_registry import ledger, marks, promotions
 from model_registry.store import absent, client, plain_errors
 from model_registry.versions import Version, at, find, get
 
@@ -21,11 +21,11 @@ _ALIASES = ("production", "staging")
 def move(
     candidate: Version,
     to: str,
-    entries: list[ledger.Entry],
+    entries: list[promotions.Entry],
     *,
     reason: str,
     verdict: dict[str, Any] | None = None,
-    kind: ledger.Move = "promotion",
+    kind: promotions.Move = "promotion",
 ) -> Version:
     """Points the alias of a stage at a version; the one that was in production before is archived with a pointer.
 
@@ -44,9 +44,9 @@ def move(
     replaced = before.version if before is not None else None
     if before is None and to == "production":
         # The former one was archived or taken out: a rollback still goes back to it.
-        replaced = ledger.predecessor(entries, candidate.version)
-    entry = ledger.dated(
-        ledger.Entry(
+        replaced = promotions.predecessor(entries, candidate.version)
+    entry = promotions.dated(
+        promotions.Entry(
             move=kind,
             version=candidate.version,
             came_from=candidate.stage,
@@ -72,12 +72,12 @@ def move(
     return get(name, candidate.version)
 
 
-def archive(version: Version, entries: list[ledger.Entry], *, reason: str) -> Version:
+def archive(version: Version, entries: list[promotions.Entry], *, reason: str) -> Version:
     """Takes a version out of the stage it stands in; an archived one stays as it is."""
     if version.stage == "Archived":
         return version
-    entry = ledger.Entry(move="archival", version=version.version, came_from=version.stage, to="Archived", reason=reason)
-    entry = ledger.dated(entry, entries)
+    entry = promotions.Entry(move="archival", version=version.version, came_from=version.stage, to="Archived", reason=reason)
+    entry = promotions.dated(entry, entries)
     _note(version.name, entry)
     _take_out(version)
     ledger.add(version.name, entry)
@@ -86,16 +86,16 @@ def archive(version: Version, entries: list[ledger.Entry], *, reason: str) -> Ve
     return get(version.name, version.version)
 
 
-def under_way(tags: dict[str, str]) -> ledger.Entry | None:
+def under_way(tags: dict[str, str]) -> promotions.Entry | None:
     """The move that somebody began and has not ended, if any, by the tags of the registered model."""
     noted = tags.get(_NOTE)
     try:
-        return None if noted is None else ledger.Entry.model_validate_json(noted)
+        return None if noted is None else promotions.Entry.model_validate_json(noted)
     except ValidationError:
         return None
 
 
-def finish(name: str, entry: ledger.Entry, entries: list[ledger.Entry]) -> list[ledger.Entry]:
+def finish(name: str, entry: promotions.Entry, entries: list[promotions.Entry]) -> list[promotions.Entry]:
     """Brings the ledger up to a move that was cut off, if the alias had moved; the marks follow. Call it with the name held.
 
     Returns:
@@ -118,7 +118,7 @@ def forget(name: str) -> None:
                 raise
 
 
-def _happened(name: str, entry: ledger.Entry) -> bool:
+def _happened(name: str, entry: promotions.Entry) -> bool:
     if entry.to != "Archived":
         standing = at(name, entry.to.lower())
         return standing is not None and standing.version == entry.version
@@ -136,6 +136,6 @@ def _take_out(version: Version) -> None:
                 client().delete_registered_model_alias(version.name, alias)
 
 
-def _note(name: str, entry: ledger.Entry) -> None:
+def _note(name: str, entry: promotions.Entry) -> None:
     with plain_errors(f"noting what becomes of {name}/{entry.version}"):
         client().set_registered_model_tag(name, _NOTE, entry.model_dump_json())

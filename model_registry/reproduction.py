@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from model_registry import ledger
+from model_registry import acting
 from model_registry.store import client, plain_errors
 from model_registry.versions import Version, get
 
@@ -20,8 +20,8 @@ class Reproduction(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    at: str = Field(default_factory=ledger.now)
-    by: str = Field(default_factory=ledger.who)
+    at: str = Field(default_factory=acting.now)
+    by: str = Field(default_factory=acting.who)
     verdict: Outcome
     reasons: list[str] = []
     run_id: str

@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime
 
-from model_registry import ledger
+from model_registry import promotions
 from model_registry.errors import InputError
 
 
-def target(name: str, entries: list[ledger.Entry], present: int | None, to: str | None) -> int:
+def target(name: str, entries: list[promotions.Entry], present: int | None, to: str | None) -> int:
     """The number of the version to put back into production.
 
     Args:
@@ -34,13 +34,13 @@ def target(name: str, entries: list[ledger.Entry], present: int | None, to: str 
     return _at(name, entries, _moment(to))
 
 
-def _former(name: str, entries: list[ledger.Entry], present: int | None) -> int:
+def _former(name: str, entries: list[promotions.Entry], present: int | None) -> int:
     if present is None:
         raise InputError(
             f"{name}: nothing stands in production, so there is nothing to roll back. `bequest status` shows all; "
             "--to VERSION puts one back that stood there."
         )
-    former = ledger.former(entries, present)
+    former = promotions.former(entries, present)
     if former is None:
         raise InputError(f"{name}/{present} is the first version in production; there is no former one to go back to.")
     return former
@@ -57,7 +57,7 @@ def _moment(to: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _at(name: str, entries: list[ledger.Entry], moment: datetime) -> int:
+def _at(name: str, entries: list[promotions.Entry], moment: datetime) -> int:
     """The version that stood in production at a time, by the ledger."""
     told = moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     if moment > datetime.now(UTC):
@@ -65,7 +65,7 @@ def _at(name: str, entries: list[ledger.Entry], moment: datetime) -> int:
     first = next(entry.at for entry in entries if entry.to == "Production")
     if moment < datetime.fromisoformat(first):
         raise InputError(f"--to: expected a time from the first promotion on, {name}'s was at {first}. Received: {told}.")
-    standing = ledger.in_production([entry for entry in entries if datetime.fromisoformat(entry.at) <= moment])
+    standing = promotions.in_production([entry for entry in entries if datetime.fromisoformat(entry.at) <= moment])
     if standing is None:
         raise InputError(f"--to: nothing stood in production of {name} at {told}. `bequest rollback {name} --to VERSION`.")
     return standing

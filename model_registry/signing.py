@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model_registry import ledger, manifest
+from model_registry import acting, manifest
 from model_registry.signature import Signature, Signed, SignedParent, canonical_sha256, signed_by
 from model_registry.store import client, plain_errors
 
@@ -30,8 +30,8 @@ def described(version: "Version", bundle_sha256: str) -> Signed:
         recipe_sha256=version.recipe_sha256,
         data_sha256=version.data_sha256,
         facts_sha256=canonical_sha256(version.facts),
-        at=ledger.now(),
-        by=ledger.who(),
+        at=acting.now(),
+        by=acting.who(),
     )
 
 

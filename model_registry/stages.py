@@ -7,7 +7,7 @@ A move made by hand in the UI is honoured: every read goes to the aliases, and `
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from model_registry import artifacts, clearance, ledger, marks, moves, restoring, trust, withdrawal
+from model_registry import artifacts, clearance, ledger, marks, moves, promotions, restoring, trust, withdrawal
 from model_registry.errors import BequestError, GateRefused, InputError
 from model_registry.locks import one_at_a_time
 from model_registry.versions import Version, at, find, get, search
@@ -67,8 +67,10 @@ def promote(
             )
         _check(candidate, to, force=force, reason=reason)
         if to == "production" and clearance.fault(candidate):
-            entry = ledger.Entry(version=version, came_from="Production", to="Production", reason=reason, verdict=verdict or {})
-            ledger.add(name, ledger.dated(entry, entries))
+            entry = promotions.Entry(
+                version=version, came_from="Production", to="Production", reason=reason, verdict=verdict or {}
+            )
+            ledger.add(name, promotions.dated(entry, entries))
             return candidate
         return moves.move(candidate, to, entries, reason=reason, verdict=verdict)
 
@@ -99,7 +101,7 @@ def rollback(name: str, *, to: str | None = None, reason: str = "") -> Version:
         withdrawal.refuse(target)
         artifacts.fetch(target)
         trust.require(target)
-        if not clearance.cleared(target, entries):
+        if not promotions.cleared(target.gate, target.version, entries):
             raise GateRefused(
                 f"{target.label} stood in production by hand alone, without the gate's word: it is not put back unasked. "
                 f'`bequest promote {name} {target.version} --to production --force --reason "..."` does, and keeps the reason; '
@@ -131,13 +133,13 @@ class _Reconciled:
     """
 
     told: list[str]
-    entries: list[ledger.Entry]
-    ended: tuple[ledger.Move, int] | None = None
+    entries: list[promotions.Entry]
+    ended: tuple[promotions.Move, int] | None = None
 
 
 def _reconcile(name: str) -> _Reconciled:
     tags = ledger.tags(name)
-    entries, unfinished = ledger.among(tags), moves.under_way(tags)
+    entries, unfinished = promotions.among(tags), moves.under_way(tags)
     if unfinished is None:
         return _noted(name, entries)
     found = _noted(name, moves.finish(name, unfinished, entries))
@@ -145,17 +147,17 @@ def _reconcile(name: str) -> _Reconciled:
     return replace(found, ended=(unfinished.move, unfinished.version))
 
 
-def _noted(name: str, entries: list[ledger.Entry]) -> _Reconciled:
+def _noted(name: str, entries: list[promotions.Entry]) -> _Reconciled:
     """Adds to the ledger what was moved by hand, and mends what follows from aliases and ledger."""
-    present, noted = champion(name), ledger.in_production(entries)
+    present, noted = champion(name), promotions.in_production(entries)
     if present is not None and present.version != noted:
         came_from = present.model_copy(update={"aliases": [each for each in present.aliases if each != "production"]}).stage
-        entry = ledger.Entry(
+        entry = promotions.Entry(
             move="found",
             version=present.version,
             came_from=came_from,
             to="Production",
-            replaced=ledger.predecessor(entries, present.version),
+            replaced=promotions.predecessor(entries, present.version),
             reason="moved by hand",
         )
         gate = present.gate or "never judged"
@@ -165,21 +167,21 @@ def _noted(name: str, entries: list[ledger.Entry]) -> _Reconciled:
         # What leaves production is archived, whoever takes it out; a version that was deleted is nowhere.
         to = "None" if left is None else "Staging" if left.stage == "Staging" else "Archived"
         reason = "deleted" if left is None else "taken out by hand"
-        entry = ledger.Entry(move="found", version=noted, came_from="Production", to=to, reason=reason)
+        entry = promotions.Entry(move="found", version=noted, came_from="Production", to=to, reason=reason)
         how = "deleted from the registry" if left is None else "taken out of production"
         note = f"{name}/{noted} was {how} by other means than bequest; nothing stands in production"
     else:
         _mend(name, entries)
         return _Reconciled([], entries)
-    entry = ledger.dated(entry, entries)
+    entry = promotions.dated(entry, entries)
     ledger.add(name, entry)
     _mend(name, [*entries, entry])
     return _Reconciled([note], [*entries, entry])
 
 
-def _mend(name: str, entries: list[ledger.Entry]) -> None:
+def _mend(name: str, entries: list[promotions.Entry]) -> None:
     """Brings in line what follows from the aliases and the ledger: archived tags, leftover aliases, the mirror."""
-    departed = ledger.departed(entries)
+    departed = promotions.departed(entries)
     for version in search(f"name = '{name}'"):
         if not version.ready:  # not of bequest's making: its fields are its maker's business
             continue

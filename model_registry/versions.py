@@ -17,7 +17,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, TypeAdapter, ValidationError
 
-from model_registry import keys, ledger, manifest, signing
+from model_registry import acting, keys, manifest, signing
 from model_registry.errors import InputError
 from model_registry.locks import one_at_a_time
 from model_registry.reference import ModelRef
@@ -207,7 +207,7 @@ def register(
         "stage_key": stage_key,
         "trigger": json.dumps(trigger or {}),
         "facts": json.dumps(facts or {}),
-        "by": ledger.who(),
+        "by": acting.who(),
         "ready": "true",
     } | ({signing.TAG: signed_by} if signed_by else {})
     store = client()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from model_registry import ledger
+from model_registry import acting
 from model_registry.ancestry import ancestry, descendants
 from model_registry.edges import edges
 from model_registry.errors import GateRefused, InputError
@@ -127,7 +127,7 @@ def withdraw(version: Version, reason: str) -> Withdrawn:
         version = get(version.name, version.version)
         last = version.withdrawals[-1] if version.withdrawals else {}
         if last.get("undone", True) or last.get("reason") != reason:
-            _append(version, {"at": ledger.now(), "by": ledger.who(), "reason": reason, "undone": False})
+            _append(version, {"at": acting.now(), "by": acting.who(), "reason": reason, "undone": False})
         heirs = list(descendants(version).values())
         for each in (version, *heirs):
             _mark(each, {*each.withdrawn, version.label})
@@ -162,7 +162,7 @@ def _undone(version: Version, reason: str) -> list[Version]:
     for each in heirs:
         _mark(each, set(each.withdrawn) - own)
     if version.withdrawals and not version.withdrawals[-1].get("undone", True):
-        _append(version, {"at": ledger.now(), "by": ledger.who(), "reason": reason, "undone": True})
+        _append(version, {"at": acting.now(), "by": acting.who(), "reason": reason, "undone": True})
     _mark(version, set(version.withdrawn) - own)
     return heirs
 

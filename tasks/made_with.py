@@ -8,7 +8,7 @@ from typing import Any
 from model_registry import processes
 from model_registry.errors import InputError, StoreError
 from model_registry.leftovers import PROCESS_TAG
-from model_registry.store import client, plain_errors
+from model_registry.store import client, find_run, plain_errors
 from model_registry.versions import Version
 from tasks.recipe import plain_yaml
 from tasks.recipe.inherit import plain_sha256
@@ -47,8 +47,9 @@ def made_with(version: Version, solution: Solution) -> MadeWith:
 
     Raises:
         InputError: The recipe is nowhere, or this bequest can't read it.
+        StoreError: The store can't be reached.
     """
-    run = _run(version.run_id)
+    run = find_run(version.run_id) if version.run_id else None
     params, tags = (dict(run.data.params), dict(run.data.tags)) if run is not None else ({}, {})
     kept = [solution.recipe, _of_loop(tags.get(_PARENT_RUN, ""))]
     found = next((plain for plain in kept if plain and plain_sha256(plain) == version.recipe_sha256), None)
@@ -62,14 +63,6 @@ def made_with(version: Version, solution: Solution) -> MadeWith:
     own = solution.recipe if solution.recipe is not None else found
     data_recipe = recipe if own is found else parse(own, origin=f"recipe of the data of {version.label}")
     return MadeWith(recipe, data_recipe, params, processes.host(tags.get(PROCESS_TAG, "")))
-
-
-def _run(run_id: str) -> Any:
-    try:
-        with plain_errors(f"reading run {run_id}"):
-            return client().get_run(run_id)
-    except StoreError:
-        return None
 
 
 def _of_loop(run_id: str) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from flows.doctor.registry import registry as doctor
-from model_registry import bulk, ledger, stages, store, versions, withdrawal
+from model_registry import bulk, promotions, stages, store, versions, withdrawal
 from model_registry.errors import BequestError
 from model_registry.versions import Parent, Version
 from model_registry.workspace import current
@@ -145,7 +145,7 @@ class RegistryMachine(RuleBasedStateMachine):
         self.run_ids = run_ids
         self.model = Registry()
         self.made = 0
-        self.entries: dict[str, list[ledger.Entry]] = {name: [] for name in NAMES}
+        self.entries: dict[str, list[promotions.Entry]] = {name: [] for name in NAMES}
 
     @rule(name=_NAME, first=_ANY, second=_ANY, bundle=st.sampled_from([True, True, True, False]), gate=_GATE, cut=_ANY)
     def register(self, name: str, first: int, second: int, bundle: bool, gate: str, cut: int) -> None:
@@ -231,11 +231,11 @@ class RegistryMachine(RuleBasedStateMachine):
         assert self._withdrawn(standing) == {label for label in standing if self.model.withdrawn(label)}
         for name in NAMES:
             tags = dict(_rows("SELECT key, value FROM registered_model_tags WHERE name = ?", name))
-            entries = ledger.among(tags)
+            entries = promotions.among(tags)
             assert entries[: len(self.entries[name])] == self.entries[name], "the ledger is append-only"
             self.entries[name] = entries
             shelf = self.model.shelves.get(name)
-            assert ledger.in_production(entries) == (shelf.production if shelf else None)
+            assert promotions.in_production(entries) == (shelf.production if shelf else None)
             assert len(entries) == len(tags), "a note or a ticket was left behind"
 
     def teardown(self) -> None:

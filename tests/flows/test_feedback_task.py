@@ -10,7 +10,7 @@ import pytest
 from prefect import flow
 
 from flows import feedback as flows_feedback
-from model_registry import ledger, store, versions
+from model_registry import ledger, promotions, store, versions
 from model_registry.errors import BequestError, InputError, StoreError
 from model_registry.versions import Version
 from tasks import feedback as tasks_feedback
@@ -111,7 +111,7 @@ def test_batch_is_answered_when_its_version_went_as_far_as_it_may(retrained: Cal
 def test_batch_is_not_answered_when_its_version_passed_but_was_not_deployed(retrained: Callable[..., Version]):
     version = retrained("passed")
     assert flows_feedback._answered("watched", "w") is None
-    moved = ledger.Entry(move="promotion", version=version.version, came_from="None", to="Production", reason="")
+    moved = promotions.Entry(move="promotion", version=version.version, came_from="None", to="Production", reason="")
     ledger.add("watched", moved)
     assert flows_feedback._answered("watched", "w") == version
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from model_registry import glance, ledger, stages, versions
+from model_registry import glance, ledger, promotions, stages, versions
 from model_registry.errors import GateRefused, InputError, IntegrityError, StoreError
 from model_registry.store import client, ensure, experiment
 
@@ -89,7 +89,7 @@ def test_glance_asks_for_clearance_as_clearance_does(seen):
     unjudged = store.version("things", 2)
     with pytest.raises(GateRefused, match="never judged it"):
         glance.require_clearance(store, unjudged)
-    entry = ledger.Entry(version=2, came_from="None", to="Production", reason="seen by hand")
+    entry = promotions.Entry(version=2, came_from="None", to="Production", reason="seen by hand")
     ledger.add("things", entry.model_copy(update={"move": "found"}))
     with pytest.raises(GateRefused):
         glance.require_clearance(store, unjudged)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from _faults import Faults, guarded
 
-from model_registry import ledger, moves, stages, store, versions
+from model_registry import ledger, moves, promotions, stages, store, versions
 from model_registry.versions import Version
 
 Maker = Callable[..., Version]
@@ -73,7 +73,7 @@ def test_a_move_by_hand_after_a_cut_is_told_as_one(make: Maker, faults: Faults):
 
 
 def test_ledger_dates_an_entry_after_the_last_where_a_clock_is_slow():
-    last = ledger.Entry(at="2999-01-01T00:00:00.000000Z", version=1, came_from="None", to="Production")
-    now = ledger.Entry(version=2, came_from="None", to="Production")
-    assert ledger.dated(now, [last]).at == "2999-01-01T00:00:00.000001Z"
-    assert ledger.dated(now, []).at == now.at
+    last = promotions.Entry(at="2999-01-01T00:00:00.000000Z", version=1, came_from="None", to="Production")
+    now = promotions.Entry(version=2, came_from="None", to="Production")
+    assert promotions.dated(now, [last]).at == "2999-01-01T00:00:00.000001Z"
+    assert promotions.dated(now, []).at == now.at

@@ -6,7 +6,7 @@ import pytest
 
 from model_registry import ledger, restoring, stages
 from model_registry.errors import InputError
-from model_registry.ledger import Entry
+from model_registry.promotions import Entry
 from model_registry.versions import Version
 
 Maker = Callable[..., Version]

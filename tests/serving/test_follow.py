@@ -18,6 +18,7 @@ from deployments.serving.settings import Settings
 from model_registry import manifest
 from model_registry.errors import InputError, IntegrityError, StoreError
 from model_registry.glance import Seen
+from model_registry.promotions import Entry
 from tasks import bundle
 from tasks.bundle import Bundle
 
@@ -197,7 +198,7 @@ def test_follower_tries_a_refused_version_again_later_for_somebody_may_have_mend
     shelf.tags[2]["gate"] = ""
     shelf.aliases["production"] = 2
     follower.look(service)
-    shelf.promotions["promotion.x"] = json.dumps({"move": "promotion", "to": "Production", "version": 2})
+    shelf.promotions["promotion.x"] = Entry(version=2, came_from="None", to="Production", reason="seen").model_dump_json()
     monkeypatch.setattr(follow, "RETRY_S", 0.0)
     follower.look(service)
     assert service.lineup.champion.version == "2"

@@ -158,7 +158,7 @@ def test_watch_takes_a_failing_challenger_out_at_once_even_where_the_registry_ca
 
 
 def test_move_asks_the_registry_in_the_name_of_serve(shared_workspace, capsys):
-    from model_registry import ledger, stages, versions
+    from model_registry import acting, ledger, stages, versions
     from model_registry.store import client, ensure, experiment
 
     run_id = client().create_run(experiment("moved").experiment_id).info.run_id
@@ -178,6 +178,6 @@ def test_move_asks_the_registry_in_the_name_of_serve(shared_workspace, capsys):
     assert "the gate refused it" in capsys.readouterr().err
     assert move.main(["moved", "3", "rollback", "--reason", "slow"]) == 0
     assert (ledger.read("moved")[-1].by, versions.get("moved", 3).stage) == ("serve", "Archived")
-    assert ledger.who() != "serve"
+    assert acting.who() != "serve"
     problem = move_by_process(ensure().tracking_uri)("moved", "9", "2", Decision("promote", "why"))
     assert "moved/9: no such version" in problem
