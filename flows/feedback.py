@@ -1,5 +1,6 @@
 """Watch production: a batch is compared with the reference, and on drift or degradation the loop runs again."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from model_registry.errors import BequestError, InputError
 from model_registry.store import ensure
 from model_registry.versions import Version
 from tasks.feedback import Report, limits, watch
-from tasks.feedback_data import with_batch
-from tasks.feedback_history import retraining_started
+from tasks.feedback_data import with_batches
+from tasks.feedback_history import batch_kept, batches_until, retraining_started
 from tasks.kept_batch import batch_key, keep_batch
 from tasks.recipe.inherit import dump
 from tasks.recipe.load import parse
@@ -57,13 +58,18 @@ def feedback(name: str, data: str, target: str | None = None, retrain: bool = Tr
         raise InputError(f"{name}: nothing stands in production.")
     report = _watched(version, Path(data).absolute(), target)
     create_markdown_artifact(_markdown(report), key=f"{name.replace('.', '-').replace('_', '-')}-feedback", description=name)
-    if report.decision != "retrain" or not retrain:
+    if not retrain:
+        return Watched(report=report, action="reported")
+    if report.decision != "retrain":
+        if report.accuracy is not None and report.decision != "data":
+            _keep(report, Path(data), version, target)
         return Watched(report=report, action="reported")
     window = batch_key(report.batch_sha256, version, target)
     answered = _answered(version.name, window)
     if answered is not None:
         return Watched(report=report, action=f"this batch was answered before, by {answered.label}")
     batch = keep_batch(Path(data), report.batch_sha256, version, target)
+    batch_kept(report.run_id, batch)
     request = {
         "name": name,
         "batch": str(batch),
@@ -76,6 +82,12 @@ def feedback(name: str, data: str, target: str | None = None, retrain: bool = Tr
     if by_event:
         return Watched(report=report, action="retraining was asked for by the event bequest.retrain.requested")
     return Watched(report=report, action="retrained", outcome=retrain_flow(**request))
+
+
+def _keep(report: Report, data: Path, version: Version, target: str | None) -> None:
+    """Keeps a labelled batch that starts nothing: the next retraining learns from it, too."""
+    with suppress(InputError):  # it can't be learned from; should it call for a retraining one day, that says why
+        batch_kept(report.run_id, keep_batch(data, report.batch_sha256, version, target))
 
 
 def _watched(version: Version, data: Path, target: str | None) -> Report:
@@ -93,7 +105,9 @@ def _watched(version: Version, data: Path, target: str | None) -> Report:
 
 @flow(name="retrain", flow_run_name="retrain {name}")
 def retrain(name: str, batch: str, reason: str, reference_version: str, window: str = "") -> Outcome | None:
-    """Runs the loop again with the production version as parent, its solution inherited and a batch added to its data.
+    """Runs the loop again with the production version as parent, its solution inherited and batches added to its data.
+
+    Labelled batches that were looked at before, and called for nothing, are learned from as well.
 
     Args:
         name: The registered model's name.
@@ -105,7 +119,7 @@ def retrain(name: str, batch: str, reason: str, reference_version: str, window: 
     if window and _answered(name, window) is not None:
         return None  # the same request twice: hourly feedback on one batch while its retraining waited
     parent = versions.resolve(reference_version)
-    path = _retraining_recipe(parent, batch)
+    path = _retraining_recipe(parent, batch, window)
     kind = reason.split(":", maxsplit=1)[0]
     return inherit(
         str(path),
@@ -116,15 +130,16 @@ def retrain(name: str, batch: str, reason: str, reference_version: str, window: 
 retrain_flow = retrain  # `feedback` has a parameter of the same name
 
 
-def _retraining_recipe(parent: Version, batch: str) -> Path:
-    """The parent's own recipe, inheriting from the parent, with the batch added; kept as a file of its own."""
+def _retraining_recipe(parent: Version, batch: str, window: str) -> Path:
+    """The parent's own recipe, inheriting from the parent, with batches added; kept as a file of its own."""
     solution = Solution.read(artifacts.fetch(parent))
     if solution.recipe is None:
         raise InputError(f"{parent.label} has no recipe to run again. Promote a version that a loop made.")
     stated: dict[str, Any] = dict(solution.recipe)
     stated["inherit"] = {"ancestors": [parent.uri], "solution": True}
     data, config = stated["data"], Recipe.model_validate(solution.recipe).feedback
-    stated["data"] = with_batch(data, batch, config)
+    earlier = [each for each in batches_until(parent.name, window) if each != batch]
+    stated["data"] = with_batches(data, [*earlier, batch], config)
     if solution.card is not None and solution.card.modality == "tabular" and data["target"] is None:
         stated["data"]["target"] = solution.card.target  # a bundled source names its own label column, a batch does not
     folder = ensure().home / "recipes"

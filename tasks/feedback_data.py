@@ -10,18 +10,20 @@ def kept(batches: list[Any], config: Feedback) -> list[Any]:
     return batches[-config.windows :] if config.data == "sliding" else batches
 
 
-def with_batch(data: dict[str, Any], batch: str, config: Feedback) -> dict[str, Any]:
-    """A recipe's `data` section with a batch added.
+def with_batches(data: dict[str, Any], batches: list[str], config: Feedback) -> dict[str, Any]:
+    """A recipe's `data` section with batches added.
 
     Under `weighted` the reference is thinned: its rows are a share [start, end) of a seeded shuffle, of which the first part is
     kept, so old rows count the less the more retrainings have passed, and every batch stays whole.
 
     Args:
         data: The section as it was run.
-        batch: The new batch.
+        batches: Labelled batches of production so far, oldest first, the new one last; those that the section has already
+            among them.
         config: The recipe's feedback section.
     """
-    added = data | {"append": kept([*data["append"], batch], config)}
+    elsewhere = [each for each in data["append"] if each not in batches]  # such as those the user appended
+    added = data | {"append": kept([*elsewhere, *batches], config)}
     if config.data == "weighted":
         rows = data["rows"]
         end = round(rows["start"] + config.keep * (rows["end"] - rows["start"]), 6)

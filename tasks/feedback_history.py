@@ -12,6 +12,7 @@ from tasks.tracking import StageRun, lone_run
 
 MOST = 200  # looks that are read back
 _STAGE, _WINDOW, _RETRAINED, _LOOKS = "feedback", "bequest.window", "bequest.retraining", "bequest.windows"
+_KEPT = "bequest.kept_batch"
 SERIES = "production"
 
 
@@ -25,6 +26,7 @@ class Seen:
         estimated: Without labels, with its interval (accuracy, low, high); None where it is not known.
         drifted_share: Fraction of features that drifted.
         drifted: Whether the batch did.
+        kept: Where its labelled rows are kept for retraining; empty where they are not.
     """
 
     past: Past
@@ -32,6 +34,7 @@ class Seen:
     estimated: tuple[float, float, float] | None
     drifted_share: float
     drifted: bool
+    kept: str = ""
 
     @classmethod
     def of(cls, report: Report, moment: Moment) -> "Seen":
@@ -60,7 +63,7 @@ class Seen:
         return json.dumps(told)
 
     @classmethod
-    def parse(cls, tag: str, *, retrained: bool) -> "Seen":
+    def parse(cls, tag: str, *, retrained: bool, kept: str) -> "Seen":
         """Back from a tag."""
         told = json.loads(tag)
         return cls(
@@ -69,6 +72,7 @@ class Seen:
             None if told["estimated"] is None else tuple(told["estimated"]),
             told["drifted_share"],
             told["drifted"],
+            kept,
         )
 
 
@@ -82,12 +86,32 @@ def seen(name: str) -> list[Seen]:
             max_results=MOST,
         )
     tags = [run.data.tags for run in reversed(runs)]
-    return [Seen.parse(each[_WINDOW], retrained=_RETRAINED in each) for each in tags if _WINDOW in each]
+    return [
+        Seen.parse(each[_WINDOW], retrained=_RETRAINED in each, kept=each.get(_KEPT, "")) for each in tags if _WINDOW in each
+    ]
 
 
 def retraining_started(run_id: str, how: str) -> None:
     """Notes with a look that it started the loop again: cool-down, budget and patience count from it."""
     StageRun(run_id).tags({_RETRAINED: how})
+
+
+def batch_kept(run_id: str, batch: Path) -> None:
+    """Notes with a look where its labelled rows are kept."""
+    StageRun(run_id).tags({_KEPT: str(batch)})
+
+
+def batches_until(name: str, window: str) -> list[str]:
+    """The batches kept so far, oldest first, up to the last look at a window: what came after it is for the next retraining.
+
+    Args:
+        name: The model.
+        window: Hash of a batch and its labels; one that was not looked at takes all.
+    """
+    looks = seen(name)
+    last = max((place for place, each in enumerate(looks) if each.past.window == window), default=len(looks) - 1)
+    latest = {each.past.window: each.kept for each in looks[: last + 1] if each.kept}
+    return [kept for kept in latest.values() if Path(kept).exists()]
 
 
 def log_window(run: StageRun, report: Report, moment: Moment, page: Path) -> None:

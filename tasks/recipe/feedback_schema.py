@@ -86,8 +86,9 @@ class Feedback(Section):
     budget: Budget | None = Field(None, description="Most retrainings in a time; null: no limit.")
     data: Literal["append", "sliding", "weighted"] = Field(
         "append",
-        description="What is retrained on beside the new batch: append: the reference and all batches so far; sliding: the "
-        "reference and the last `windows` batches; weighted: all batches, and at each retraining `keep` of the reference.",
+        description="What is retrained on beside the new batch: append: the reference and all labelled batches so far; "
+        "sliding: the reference and the last `windows` of them; weighted: all batches, and at each retraining `keep` of the "
+        "reference.",
     )
     windows: int = Field(5, ge=1, description="Batches that sliding keeps, the new one included.")
     keep: float = Field(0.5, gt=0, le=1, description="Share of the reference that each weighted retraining keeps.")

@@ -165,12 +165,13 @@ def adult(data: Path, seed: int) -> Stream:
 
 @dataclass
 class Production:
-    """The version that serves, what it learned from, and what its loop has seen."""
+    """The version that serves, what it learned from, the labelled windows so far, and what its loop has seen."""
 
     stream: Stream
     seed: int
     model: keras.Model
     parts: list[tuple[Rows, Rows, Rows]]
+    labelled: list[tuple[Rows, Rows, Rows]] = field(default_factory=list)
     expected: tuple[int, int] = (0, 0)
     past: list[Past] = field(default_factory=list)
     retrainings: list[int] = field(default_factory=list)
@@ -189,16 +190,16 @@ class Production:
 
     def copy(self) -> "Production":
         """The same start for another strategy."""
-        return Production(self.stream, self.seed, same(self.model), list(self.parts), self.expected)
+        return Production(self.stream, self.seed, same(self.model), list(self.parts), expected=self.expected)
 
     def judge(self) -> None:
         """What the test split says of the version in production."""
         test = joined([each[2] for each in self.parts])
         self.expected = int((predict(self.model, test.x).argmax(axis=1) == test.y).sum()), len(test.y)
 
-    def retrain(self, window: Rows, place: int) -> None:
+    def retrain(self, place: int) -> None:
         """Fine-tunes on the policy's data; the gate decides whether the result serves."""
-        parts = [self.parts[0], *kept([*self.parts[1:], window.parts(self.seed + place)], SETTINGS)]
+        parts = [self.parts[0], *kept(self.labelled, SETTINGS)]
         train, validation, test = (joined([each[part] for each in parts]) for part in range(3))
         candidate = same(self.model)
         fit(candidate, (train.x, train.y), (validation.x, validation.y), AGAIN)
@@ -273,8 +274,9 @@ def replay(production: Production, strategy: str) -> list[float]:
         if place == 0 or strategy == "never":
             continue
         started, labelled = time.process_time(), windows[place - 1]
+        production.labelled.append(labelled.parts(production.seed + place - 1))
         if strategy == "every" or production.feedback(labelled, place - 1) == "retrain":
-            production.retrain(labelled, place - 1)
+            production.retrain(place - 1)
         production.cpu_seconds += time.process_time() - started
     return served
 

@@ -255,6 +255,8 @@ def test_loop_names_the_ancestor_when_it_does_not_stand(flows: Path):
 
 def test_feedback_retrains_with_production_as_parent_once_for_each_batch(flows: Path):
     first = run(write_recipe(flows, "watched"))
+    calm = feedback("watched", str(batch(flows / "calm.csv")))
+    assert calm.action == "reported"
     drifted = batch(flows / "drifted.csv", factor=0.5)
     watched = feedback("watched", str(drifted))
     assert watched.report.drifted
@@ -264,6 +266,10 @@ def test_feedback_retrains_with_production_as_parent_once_for_each_batch(flows: 
     assert retrained.parents[0].role == "solution"
     assert f"{retrained.parents[0].name}/{retrained.parents[0].version}" == first.version
     assert retrained.trigger["kind"] in ("drift", "degradation")
+    learned = Solution.read(artifacts.fetch(retrained)).recipe["data"]["append"]
+    assert [len(pd.read_parquet(each)) for each in learned] == [
+        len(pd.read_csv(flows / f"{x}.csv")) for x in ("calm", "drifted")
+    ]
 
     count = len(of("watched"))
     again = feedback("watched", str(drifted))

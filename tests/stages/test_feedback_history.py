@@ -8,7 +8,7 @@ import pytest
 
 from model_registry.store import client, experiment
 from tasks.feedback_decision import Moment
-from tasks.feedback_history import SERIES, log_window, retraining_started, seen
+from tasks.feedback_history import SERIES, batch_kept, batches_until, log_window, retraining_started, seen
 from tasks.feedback_report import Report
 from tasks.tracking import lone_run
 
@@ -57,3 +57,19 @@ def test_history_is_read_back_and_drawn_by_one_run(workspace: Path, tmp_path: Pa
     points = client().get_metric_history(series.info.run_id, "accuracy")
     assert [(point.step, point.value) for point in points] == [(1, 0.9), (2, 0.6)]
     assert [point.value for point in client().get_metric_history(series.info.run_id, "mmd")] == [0.2, 0.2, 0.2]
+
+
+def test_batches_are_those_kept_until_a_look_oldest_first(workspace: Path, tmp_path: Path):
+    page = tmp_path / "report.html"
+    page.write_text("<html></html>")
+    files = {name: tmp_path / f"{name}.parquet" for name in "abcd"}
+    for name in ("a", "b", "unlabelled", "a", "c", "d"):  # a was looked at twice: its last look counts
+        run_id = look(page, name)
+        if name in files:
+            files[name].touch()
+            batch_kept(run_id, files[name])
+    kept = [str(files[name]) for name in "bacd"]
+    assert batches_until("watched", "c") == [str(files[name]) for name in "abc"]
+    assert sorted(batches_until("watched", "nobody's")) == sorted(kept)
+    files["b"].unlink()
+    assert batches_until("watched", "d") == [str(files[name]) for name in "acd"]
