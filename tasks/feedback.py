@@ -16,7 +16,7 @@ from tasks.data import reference
 from tasks.data.batch import Batch, read_batch
 from tasks.data.raw import as_columns
 from tasks.derive import BUNDLE
-from tasks.feedback_decision import Evidence, Moment, Quarantine, decide
+from tasks.feedback_decision import Evidence, Moment, Quarantine, decide, is_bad
 from tasks.feedback_history import Seen, log_window, seen
 from tasks.feedback_labels import no_labels
 from tasks.feedback_performance import estimated, expected_of, measured
@@ -135,7 +135,7 @@ def _compare(
         drifted=found.drifted,
         alpha=settings.alpha,
         basis=evidence.basis,
-        bad=evidence.bad,
+        bad=is_bad(evidence, quarantine, config),
         decision=decision,
         reason=reason,
         **performance,
