@@ -90,9 +90,9 @@ class Feedback(Section):
     data: Literal["append", "sliding", "weighted"] = Field(
         "append",
         description="What is retrained on beside the new batch: append: the reference and all labelled batches so far; "
-        "sliding: the reference and the last `windows` of them; weighted: all batches, and of the reference "
-        "`keep` of the rows that the last retraining had, drawn by a seed. So old rows count the less the longer ago they are in "
-        "every stage, split and metric alike; rows are not weighted in the loss.",
+        "sliding: the reference and the last `windows` of them; weighted: all batches, and of the reference `keep` of the rows "
+        "that the last retraining had, drawn by a seed: old rows count the less the longer ago they are, in every stage, split "
+        "and metric alike. They are not weighted in the loss.",
     )
     windows: int = Field(5, ge=1, description="Batches that sliding keeps, the new one included.")
     keep: float = Field(
