@@ -1,5 +1,6 @@
 """Stage 8, feedback: a batch from production beside the reference stored with the version that served it."""
 
+import time
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,8 @@ from tasks.solution import Solution
 from tasks.stage import lone_task
 from tasks.tracking import lone_run
 
+_STAMP = "%Y-%m-%dT%H-%M-%S"
+
 
 def watch_batch(version: Version, data: Path, target: str | None) -> Report:
     """Compares a batch with the reference of the version in production, and decides what to do.
@@ -54,10 +57,7 @@ def watch_batch(version: Version, data: Path, target: str | None) -> Report:
             f"for serving does: put one into production with `bequest run`, or `bequest promote {version.name} VERSION`."
         )
     recipe = Recipe.model_validate(solution.recipe)
-    now = datetime.now(UTC)
-    at = now.strftime("%Y-%m-%dT%H-%M-%S")
-    out = ensure().reports / f"{version.name}-{at}"
-    out.mkdir(parents=True, exist_ok=True)
+    out, now = new_folder(version.name)
     quarantine_to = out / "quarantine.csv"
     batch = read_batch(
         data,
@@ -76,7 +76,7 @@ def watch_batch(version: Version, data: Path, target: str | None) -> Report:
         report, found = _compare(version, folder, batch, quarantine, recipe.feedback, moment)
         told = {
             "batch": str(data),
-            "at": at,
+            "at": now.strftime(_STAMP),
             "page": str(out / "report.html"),
             "run_id": run.run_id,
             "no_labels": no_labels(data, solution.card, target) if batch.y is None else "",
@@ -87,6 +87,19 @@ def watch_batch(version: Version, data: Path, target: str | None) -> Report:
         (out / "report.html").write_text(feedback_page.render(report, feedback_plots.pictures(report, found, history)))
         log_window(run, report, moment, out / "report.html")
     return report
+
+
+def new_folder(name: str) -> tuple[Path, datetime]:
+    """A folder for a model's report, and the time in its name; two looks within a second never share one."""
+    while True:
+        now = datetime.now(UTC)
+        out = ensure().reports / f"{name}-{now.strftime(_STAMP)}"
+        try:
+            out.mkdir(parents=True)
+        except FileExistsError:
+            time.sleep(0.05)
+        else:
+            return out, now
 
 
 def _compare(
