@@ -12,6 +12,7 @@ import numpy as np
 from model_registry.errors import InputError, IntegrityError
 from tasks.bundle_files import CONTENT, REMEDY, check, json_bytes, read, verify, write
 from tasks.data.transform import feature_names, output_shape, transform
+from tasks.methods.embedding import embedded
 from tasks.methods.litert import LiteRunner
 
 __all__ = ["CONTENT", "Bundle", "verify", "write"]
@@ -118,6 +119,10 @@ class Bundle:
         if probabilities.shape != (len(x), len(self.labels)):
             raise ValueError(f"Expected {len(self.labels)} probabilities a row. Received: shape={probabilities.shape}.")
         return probabilities
+
+    def embed(self, raw: Mapping[str, np.ndarray] | np.ndarray) -> np.ndarray | None:
+        """What raw rows look like to the network (see `embedded`), float32 [n, d]; arguments and errors as of `predict`."""
+        return embedded(self._flatbuffer, self.encode(raw))
 
     def _take(self) -> LiteRunner:
         try:

@@ -13,6 +13,8 @@ from model_registry.errors import InputError
 
 TRUTH = "_truth"  # the label column of the batch: no model's own column is named like the capture's
 _KEY = ["_request_id", "_row"]
+_OWN = {*_KEY, "_at", "_role", "_label", TRUTH}
+_PROBABILITY = "_p_"
 
 
 def gather(captured: Path, name: str, days: int, to: Path, *, today: date | None = None) -> Path:
@@ -30,7 +32,7 @@ def gather(captured: Path, name: str, days: int, to: Path, *, today: date | None
         today: The last day; None: today in UTC.
 
     Raises:
-        InputError: Nothing was captured on these days.
+        InputError: Nothing was captured on these days, or some columns were dropped or hashed.
     """
     last = today or datetime.now(UTC).date()
     wanted = {f"date={last - timedelta(days=back)}" for back in range(days)}
@@ -42,13 +44,21 @@ def gather(captured: Path, name: str, days: int, to: Path, *, today: date | None
             f"--captured {days}: expected predictions of {name} of the last {days} days in {captured}. "
             f"Received: {f'days up to {stand[-1]}' if stand else 'none at all'}. `bequest serve {name} --capture` keeps them."
         )
-    rows = pd.concat([pq.read_table(path, partitioning=None).to_pandas() for path in files], ignore_index=True)
+    tables = [pq.read_table(path, partitioning=None) for path in files]
+    metadata = [table.schema.metadata or {} for table in tables]
+    withheld = sorted({each.get(b"withheld", b"").decode() for each in metadata} - {""})
+    if withheld:
+        raise InputError(
+            f"--captured {days}: expected all columns of {name} as they came, to compare them. Received: {', '.join(withheld)} "
+            "dropped or hashed. Serve without --capture-drop and --capture-hash, or give the rows by --data."
+        )
+    rows = pd.concat([table.to_pandas() for table in tables], ignore_index=True)
     rows = rows[rows["_role"] != "shadow"].sort_values(["_at", *_KEY], kind="stable", ignore_index=True)
     rows[TRUTH] = _truths(captured / "labels" / folder.name, rows)
-    features = [column for column in rows.columns if not column.startswith("_")]
+    features = [column for column in rows.columns if column not in _OWN and not column.startswith(_PROBABILITY)]
     to.mkdir(parents=True, exist_ok=True)
     if features == ["image"]:
-        return _pictures(rows, pq.read_schema(files[0]).metadata, to / name)
+        return _pictures(rows, metadata[0], to / name)
     table = rows[[*features, TRUTH]]
     digest = hashlib.sha256(pd.util.hash_pandas_object(table.astype(str), index=False).to_numpy().tobytes()).hexdigest()
     path = to / f"{name}-{digest[:16]}.parquet"

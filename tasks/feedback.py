@@ -16,13 +16,14 @@ from tasks.data import reference
 from tasks.data.batch import Batch, read_batch
 from tasks.data.raw import as_columns
 from tasks.derive import BUNDLE
-from tasks.feedback_decision import Evidence, Moment, Quarantine, decide
+from tasks.feedback_decision import Evidence, Moment, Quarantine, decide, is_bad
 from tasks.feedback_history import Seen, log_window, seen
 from tasks.feedback_labels import no_labels
 from tasks.feedback_performance import estimated, expected_of, measured
 from tasks.feedback_report import Report
 from tasks.kept_batch import batch_key
 from tasks.methods import drift
+from tasks.methods.drift.multivariate.base import sampled
 from tasks.recipe.feedback_schema import Feedback
 from tasks.recipe.schema import Recipe, Run
 from tasks.solution import Solution
@@ -107,6 +108,8 @@ def _compare(
         multivariate=settings.multivariate,
         predictions=(_predictions(known.probabilities, bundle.labels), _predictions(probabilities, bundle.labels)),
         prediction_kinds={"predicted label": "categorical", "confidence": "numeric"},
+        embeddings=_embeddings(known, bundle, batch) if settings.embedding else None,
+        embedding=settings.embedding or "mmd",
     )
     expected = expected_of(gates.read(version))
     performance = {} if batch.y is None else measured(probabilities[batch.labelled], batch.y, expected, config)
@@ -135,12 +138,20 @@ def _compare(
         drifted=found.drifted,
         alpha=settings.alpha,
         basis=evidence.basis,
-        bad=evidence.bad,
+        bad=is_bad(evidence, quarantine, config),
         decision=decision,
         reason=reason,
         **performance,
     )
     return report, replace(found, features=found.predictions + found.together + found.features)
+
+
+def _embeddings(known: reference.Reference, bundle: Bundle, batch: Batch) -> tuple[np.ndarray, np.ndarray] | None:
+    """What the network makes of pictures of the reference and of some of the batch; None where the version has none."""
+    if known.embeddings is None or not isinstance(batch.raw, np.ndarray):
+        return None
+    current = bundle.embed(sampled(batch.raw, reference.MOST_EMBEDDED, seed=0))
+    return None if current is None else (known.embeddings, current)
 
 
 def _predictions(probabilities: np.ndarray, labels: list[str]) -> dict[str, np.ndarray]:

@@ -100,6 +100,17 @@ class Moment:
     past: Sequence[Past] = ()
 
 
+def is_bad(evidence: Evidence, quarantine: Quarantine, config: Feedback) -> bool:
+    """Whether a batch counts as bad for the patience with those after it: one that is broken or too small says nothing.
+
+    Args:
+        evidence: What its rows say.
+        quarantine: The rows left out.
+        config: The recipe's feedback section.
+    """
+    return evidence.bad and quarantine.share <= quarantine.limit and quarantine.total - quarantine.rows >= config.min_rows
+
+
 def decide(evidence: Evidence, quarantine: Quarantine, config: Feedback, moment: Moment) -> tuple[Decision, str]:
     """What a batch calls for, and why.
 
@@ -152,8 +163,16 @@ def _calm(evidence: Evidence) -> tuple[Decision, str]:
 
 
 def _others(moment: Moment) -> list[Past]:
-    """The past without earlier looks at this very batch, and with one look at each other: the last."""
-    return list({each.window: each for each in moment.past if each.window != moment.window}.values())
+    """The past without looks at this very batch, and with one at each other: the last that started a retraining, else the last.
+
+    A batch is looked at again after its retraining, by the clock say: that must not hide from cool-down and budget that it was.
+    """
+    chosen: dict[str, Past] = {}
+    for each in moment.past:
+        if each.window != moment.window and (each.retrained or not (each.window in chosen and chosen[each.window].retrained)):
+            chosen.pop(each.window, None)  # its place is that of the look that counts
+            chosen[each.window] = each
+    return list(chosen.values())
 
 
 def _impatient(config: Feedback, moment: Moment) -> str:

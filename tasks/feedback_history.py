@@ -164,5 +164,5 @@ def _figures(report: Report) -> dict[str, float]:
         figures |= {f"estimated_{key}": report.estimated[key] for key in ("accuracy", "low", "high")}
         figures["estimated_degraded"] = float(report.estimated_degraded)
     for each in report.together:
-        figures[each["method"]] = each["statistic"]
+        figures[each["method"] if each["kind"] == "multivariate" else f"embedding_{each['method']}"] = each["statistic"]
     return figures

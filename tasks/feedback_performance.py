@@ -43,7 +43,7 @@ def measured(probabilities: np.ndarray, y: np.ndarray, expected: Expected | None
     along = None if config.sequential is None else track(right, method=config.sequential, alpha=alpha)
     found: dict[str, Any] = {
         "accuracy": accuracy,
-        "accuracy_interval": measures.bootstrap_intervals(probabilities, y)["accuracy"],
+        "accuracy_interval": measures.bootstrap_intervals(probabilities, y, names=["accuracy"])["accuracy"],
         "along": [asdict(window) for window in along.windows] if along else [],
         "alarms": along.alarms if along else [],
     }

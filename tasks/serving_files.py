@@ -8,6 +8,8 @@ from tasks import bundle
 from tasks.data import reference
 from tasks.data.dataset import DataSet
 from tasks.derive import BUNDLE
+from tasks.methods.drift.multivariate.base import sampled
+from tasks.methods.embedding import embedded
 from tasks.stage import Job
 
 
@@ -35,4 +37,11 @@ def write_serving_files(into: Path, *, job: Job, rows: DataSet, flatbuffer: byte
     bundle.write(
         into / BUNDLE, flatbuffer=flatbuffer, preprocessing=rows.preprocessing, labels=rows.card.classes, name=job.name
     )
-    reference.write(into / reference.FOLDER, rows, probabilities)
+    reference.write(into / reference.FOLDER, rows, probabilities, _embeddings(rows, flatbuffer))
+
+
+def _embeddings(rows: DataSet, flatbuffer: bytes) -> np.ndarray | None:
+    """What pictures look like to the network; rows of a table are compared as they are."""
+    if rows.card.modality == "tabular":
+        return None
+    return embedded(flatbuffer, sampled(rows.split("validation").x, reference.MOST_EMBEDDED, seed=0))

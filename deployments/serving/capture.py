@@ -3,8 +3,9 @@
     FOLDER/predictions/name=NAME/date=2026-01-31/version=7/part-....parquet   one row a predicted row
     FOLDER/labels/name=NAME/date=2026-01-31/part-....parquet                  one row a label, by request id and row
 
-A request only leaves its prediction in a bounded queue. Where the writer can't keep up, or the disk is full, predictions are
-dropped and counted; no request ever waits or fails for it. Files appear whole, under their final name, or not at all.
+A request only leaves its prediction in a queue of bounded length and memory. Where the writer can't keep up, or the disk is
+full, predictions are dropped and counted; no request ever waits or fails for it. Files appear whole, under their final name, or
+not at all.
 """
 
 import logging
@@ -14,7 +15,8 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -30,7 +32,10 @@ from deployments.serving.privacy import Policy
 from deployments.serving.served import Raw, Served, count_rows
 
 _MOST_WAITING = 10_000
+_MOST_BYTES_WAITING = 2**28  # a request may hold pictures: a number of requests alone would not bound memory
 _MOST_ROWS_A_FILE = 50_000
+_MOST_BYTES_A_FILE = 2**26
+_CELL_BYTES = 64  # of a number or a short text as an object
 _CLEAN_EVERY_S = 3600.0
 _log = logging.getLogger("bequest.serving")
 
@@ -92,6 +97,7 @@ class Capture:
         self._folder, self._policy, self._metrics = folder, policy, metrics
         self._sample, self._keep_days, self._every_s = sample, keep_days, every_s
         self._queue: queue.SimpleQueue[Prediction | Label] = queue.SimpleQueue()
+        self._bytes, self._counting = 0, threading.Lock()
         self._cleaned = 0.0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -100,9 +106,12 @@ class Capture:
         """Leaves a prediction or a label for the writer; False where it was dropped or not sampled."""
         if self._sample < 1.0 and isinstance(item, Prediction) and not in_share(item.request_id, self._sample, "capture"):
             return False
-        if self._queue.qsize() >= _MOST_WAITING:
+        size = _bytes(item)
+        if self._queue.qsize() >= _MOST_WAITING or self._bytes + size > _MOST_BYTES_WAITING:
             self._metrics.dropped.labels("queue full").inc()
             return False
+        with self._counting:
+            self._bytes += size
         self._queue.put(item)
         return True
 
@@ -156,7 +165,10 @@ class Capture:
 
     def _drain(self) -> Iterable[Prediction | Label]:
         for _ in range(self._queue.qsize()):
-            yield self._queue.get_nowait()
+            item = self._queue.get_nowait()
+            with self._counting:
+                self._bytes -= _bytes(item)
+            yield item
 
     def _write(self, items: list[Any]) -> None:
         first = items[0]
@@ -182,16 +194,28 @@ class Capture:
 def _grouped(items: Iterable[Prediction | Label]) -> Iterable[list[Any]]:
     """Items that go into one file: of one kind, day, model and version, and not too many."""
     groups: dict[Any, list[Any]] = {}
-    rows: dict[Any, int] = {}
+    rows, sizes = Counter[Any](), Counter[Any]()
     for item in items:
         day = int(item.at // 86_400)
         key = (day, item.served.sha256, item.served.label) if isinstance(item, Prediction) else (day, item.name)
         groups.setdefault(key, []).append(item)
-        rows[key] = rows.get(key, 0) + (count_rows(item.raw) if isinstance(item, Prediction) else 1)
-        if rows[key] >= _MOST_ROWS_A_FILE:
+        rows[key] += count_rows(item.raw) if isinstance(item, Prediction) else 1
+        sizes[key] += _bytes(item)
+        if rows[key] >= _MOST_ROWS_A_FILE or sizes[key] >= _MOST_BYTES_A_FILE:
             yield groups.pop(key)
-            rows[key] = 0
+            rows[key] = sizes[key] = 0
     yield from groups.values()
+
+
+def _bytes(item: Prediction | Label) -> int:
+    """About how much memory an item takes."""
+    if isinstance(item, Label):
+        return _CELL_BYTES
+    raw = item.raw
+    if isinstance(raw, np.ndarray):
+        return raw.nbytes
+    columns = len(raw) if isinstance(raw, Mapping) else len(raw.values[0]) if raw.values else 0
+    return count_rows(raw) * columns * _CELL_BYTES
 
 
 def _safe(name: str) -> str:

@@ -1,7 +1,8 @@
 """Predictions and labels as the columns of a Parquet file.
 
 `_request_id`, `_row`, `_at`, `_role`, `_label`, and `_p_LABEL` for each label, then the model's own columns by their names;
-a picture is one column of bytes, float32 in row-major order, its shape in the file's metadata.
+a picture is one column of bytes, float32 in row-major order, its shape in the file's metadata. There `withheld` names the
+columns that are not kept as they came.
 """
 
 import math
@@ -36,6 +37,7 @@ def of_predictions(items: Sequence["Prediction"], policy: Policy) -> tuple[Colum
     }
     columns |= {f"_p_{label}": ("double", probabilities[:, place].tolist()) for place, label in enumerate(served.labels)}
     metadata = {"name": served.name, "version": served.version, "sha256": served.sha256}
+    metadata |= {"withheld": ",".join(sorted(policy.drop | policy.hashed))}
     if served.takes_pictures:
         shape = served.inputs[0]["shape"][1:]
         if "image" not in policy.drop:

@@ -14,6 +14,7 @@ from tasks.methods.drift.pictures import picture_features
 
 FOLDER = "reference"
 MOST_ROWS = 5000
+MOST_EMBEDDED = 500  # as many as the test of them reads
 
 
 def features_of(raw: pd.DataFrame | np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, Kind]]:
@@ -64,21 +65,25 @@ class Reference:
         kinds: numeric or categorical, by feature.
         probabilities: What the version says of the validation split, float32 [m, classes].
         y: The validation split's classes, int64 [m]; None in versions made before they were kept.
+        embeddings: What pictures of the validation split look like to the network, float32 [k, d], a seeded sample; None for
+            tables, for networks that give none, and in versions made before they were kept.
     """
 
     features: dict[str, np.ndarray]
     kinds: dict[str, Kind]
     probabilities: np.ndarray
     y: np.ndarray | None
+    embeddings: np.ndarray | None = None
 
 
-def write(folder: Path, rows: DataSet, probabilities: np.ndarray) -> None:
+def write(folder: Path, rows: DataSet, probabilities: np.ndarray, embeddings: np.ndarray | None = None) -> None:
     """Writes the reference of a version that will be served.
 
     Args:
         folder: Where to; made where absent.
         rows: Its data set; features are taken from the training split.
         probabilities: Its predictions on the validation split, float [n, classes]: on rows it was not fitted to.
+        embeddings: What some of these rows look like to it, float [k, d].
     """
     train = rows.split("train")
     keep = np.sort(np.random.default_rng(0).permutation(len(train.y))[:MOST_ROWS])
@@ -87,8 +92,10 @@ def write(folder: Path, rows: DataSet, probabilities: np.ndarray) -> None:
     folder.mkdir(parents=True)
     # Categories are stored as text columns of a Parquet file: npz would need a pickle for them.
     pd.DataFrame(features).to_parquet(folder / "features.parquet", index=False)
-    labels = rows.split("validation").y
-    np.savez_compressed(folder / "predictions.npz", probabilities=probabilities.astype(np.float32), validation_labels=labels)
+    arrays = {"probabilities": probabilities.astype(np.float32), "validation_labels": rows.split("validation").y}
+    if embeddings is not None:
+        arrays["embeddings"] = embeddings.astype(np.float32)
+    np.savez_compressed(folder / "predictions.npz", **arrays)  # type: ignore[arg-type]
     (folder / "kinds.json").write_text(json.dumps(kinds, indent=1))
 
 
@@ -104,4 +111,5 @@ def read(folder: Path) -> Reference:
     }
     with np.load(folder / "predictions.npz", allow_pickle=False) as stored:
         labels = stored["validation_labels"] if "validation_labels" in stored.files else None
-        return Reference(features, kinds, stored["probabilities"], labels)
+        seen = stored["embeddings"] if "embeddings" in stored.files else None
+        return Reference(features, kinds, stored["probabilities"], labels, seen)

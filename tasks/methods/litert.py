@@ -25,7 +25,7 @@ class LiteRunner:
 
     def __init__(self, flatbuffer: bytes, num_threads: int = 1) -> None:
         with quiet():  # the first interpreter of a process announces its XNNPACK delegate
-            self._interpreter = Interpreter(model_content=flatbuffer, num_threads=num_threads)
+            self._interpreter = self._opened(flatbuffer, num_threads)
             self._interpreter.allocate_tensors()
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
@@ -37,6 +37,10 @@ class LiteRunner:
         shape = [int(size) for size in self._input["shape_signature"]]
         self._resizable = shape[0] == -1
         self._rows = int(self._input["shape"][0])
+
+    @staticmethod
+    def _opened(flatbuffer: bytes, num_threads: int) -> Interpreter:
+        return Interpreter(model_content=flatbuffer, num_threads=num_threads)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -22,6 +22,9 @@ class Drift(Section):
     multivariate: list[Annotated[str, one_of(joint_tests)]] = Field(
         default_factory=lambda: ["domain_classifier"], description="Tests of all features together; [] for none."
     )
+    embedding: Annotated[str, one_of(joint_tests)] | None = Field(
+        "mmd", description="Test of what the network makes of pictures, in front of its last dense layer; null: none."
+    )
     alpha: float = Field(
         0.01,
         gt=0,

@@ -47,7 +47,7 @@ def inherit(recipe: str, trigger: dict | None = None, refresh: str | None = None
 
 @flow(name="retrain")
 def retrain(name: str, batch: str, reason: str, reference_version: str, window: str = "") -> dict:
-    note(f"retrain-{window}", name=name, batch=batch, reason=reason, reference_version=reference_version)
+    note(f"retrain-{window}", name=name, batch=batch, reason=reason, reference_version=reference_version, at=time.time())
     if window == "long":
         time.sleep(600)
     return {}
@@ -199,15 +199,20 @@ def test_schedule_runs_a_flow_to_its_end_in_the_users_directory(live: Live, comm
     assert "nothing is scheduled yet" in command("schedule", "remove", "digits-inherit", expect=2)
 
 
-def test_event_runs_the_retraining_flow_with_the_parameters_it_carries(live: Live):
+def test_event_runs_the_retraining_flow_with_the_parameters_it_carries(live: Live, capsys: pytest.CaptureFixture[str]):
     from flows import automations
     from flows.services.pool import connect
 
     # What the event carries reaches the flow as it is: quotes and braces are not read as a template.
     reason = 'drift: "mean" {{ moved }} it\'s'
+    asked = time.time()
     with environment({}, ("PREFECT_API_URL",)):
         assert automations.emit_retrain("digits", "batch.npz", reason, "digits/3", window="ab12")
     found = noted(live, "retrain-ab12")
+    passed = found.pop("at") - asked
+    with capsys.disabled():
+        sys.stdout.write(f"\nfrom the event to the first line of the retraining flow: {passed:.1f} s\n")
+    assert passed > 0
     assert found == {
         "cwd": str(live.directory),
         "keras": "1",

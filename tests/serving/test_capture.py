@@ -135,6 +135,7 @@ def test_capture_drops_columns_and_hashes_others_with_the_key(make, served, tmp_
     (file,) = kept(tmp_path)
     table = pq.read_table(file, partitioning=None).to_pydict()
     assert "age" not in table
+    assert pq.read_schema(file).metadata[b"withheld"] == b"age,job"
     first, second, missing = table["job"]
     assert first == second != "cook"
     assert (len(first), missing) == (64, None)
@@ -155,6 +156,19 @@ def test_capture_drops_and_counts_what_the_writer_can_not_keep_up_with(make, ser
     capture = make()
     assert [capture.put(prediction(served)) for _ in range(3)] == [True, True, False]
     assert b'bequest_capture_dropped_total{reason="queue full"} 1.0' in capture._metrics.page()
+
+
+def test_capture_holds_no_more_pictures_than_memory_is_meant_for(make, picture_bundle, tmp_path, monkeypatch):
+    served = Served(Bundle.open(picture_bundle), "digits", "1")
+    pictures = np.zeros((2, 4, 3))
+    asked = Prediction("one", AT, served, "production", pictures, served.predict(served.encode(pictures)))
+    monkeypatch.setattr(capture_module, "_MOST_BYTES_WAITING", 3 * pictures.nbytes)
+    monkeypatch.setattr(capture_module, "_MOST_BYTES_A_FILE", 2 * pictures.nbytes)
+    capture = make()
+    assert [capture.put(asked) for _ in range(4)] == [True, True, True, False]
+    capture.write()
+    assert sorted(pq.read_metadata(path).num_rows for path in kept(tmp_path)) == [2, 4]
+    assert [capture.put(asked) for _ in range(4)] == [True, True, True, False]  # what was written waits no longer
 
 
 def test_capture_survives_a_folder_that_can_not_be_written(make, served, tmp_path):

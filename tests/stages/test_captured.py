@@ -57,6 +57,27 @@ def test_gather_joins_labels_that_came_late_twice_and_out_of_order(tmp_path):
     assert [None if pd.isna(each) else each for each in batch[TRUTH]] == [None, "well", None]
 
 
+def test_gather_keeps_a_column_whose_name_begins_with_an_underscore(tmp_path):
+    columns = {
+        "_request_id": ("string", ["a"]),
+        "_row": ("int64", [0]),
+        "_at": ("timestamp", [1]),
+        "_role": ("string", ["production"]),
+        "_p_ill": ("double", [0.9]),
+        "_dose": ("double", [2.0]),
+    }
+    write(tmp_path / "predictions" / "name=health" / "date=2026-03-04" / "version=1", parquet.to_bytes(columns))
+    assert list(pd.read_parquet(gather(tmp_path, "health", 1, tmp_path, today=TODAY)).columns) == ["_dose", TRUTH]
+
+
+def test_gather_says_so_when_columns_were_not_kept_as_they_came(tmp_path):
+    predictions(tmp_path, "2026-03-04", "a", [1.0])
+    folder = tmp_path / "predictions" / "name=health" / "date=2026-03-04" / "version=1"
+    write(folder, parquet.to_bytes({"_request_id": ("string", ["b"])}, {"withheld": "age,job"}))
+    with pytest.raises(InputError, match=r"Received: age,job dropped or hashed\. Serve without --capture-drop"):
+        gather(tmp_path, "health", 1, tmp_path, today=TODAY)
+
+
 def test_gather_gives_the_same_file_for_the_same_rows_and_another_once_a_label_came(tmp_path):
     predictions(tmp_path, "2026-03-04", "a", [1.0])
     first = gather(tmp_path, "health", 1, tmp_path / "batches", today=TODAY)

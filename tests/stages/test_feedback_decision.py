@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tasks import feedback_page
-from tasks.feedback_decision import Evidence, Moment, Past, Quarantine, decide
+from tasks.feedback_decision import Evidence, Moment, Past, Quarantine, decide, is_bad
 from tasks.feedback_report import Report
 from tasks.recipe.feedback_schema import Feedback
 
@@ -114,6 +114,25 @@ def test_patience_counts_a_batch_once_however_often_it_is_seen():
 @pytest.mark.parametrize(("past", "decision"), [("R", "wait"), ("R.", "wait"), ("R.x", "retrain"), ("..", "retrain")])
 def test_cooldown_waits_for_batches_after_a_retraining(past: str, decision: str):
     assert decided(measured=True, past=looks(past), config={"cooldown": {"windows": 2}})[0] == decision
+
+
+def test_cooldown_and_budget_count_a_retraining_whose_batch_was_looked_at_again():
+    past = looks("R")
+    past.append(Past("w0", "m/2", NOW, bad=False, retrained=False))  # by the clock, after the retraining
+    assert decided(measured=True, past=past, config={"cooldown": {"windows": 1}})[0] == "wait"
+    assert decided(measured=True, past=past, config={"cooldown": {"hours": 2}})[0] == "wait"
+    assert decided(measured=True, past=past, config={"budget": {"retrainings": 1}})[0] == "wait"
+
+
+def test_cooldown_counts_from_the_look_that_started_the_retraining():
+    past = [*looks("xx"), Past("w0", "m/1", NOW, bad=True, retrained=True)]
+    assert decided(measured=True, past=past, config={"cooldown": {"windows": 1}})[0] == "wait"
+
+
+@pytest.mark.parametrize(("rows", "quarantined", "bad"), [(400, 0, True), (400, 101, False), (29, 0, False)])
+def test_batch_that_is_broken_or_too_small_is_not_counted_as_bad(rows: int, quarantined: int, bad: bool):
+    evidence = Evidence(labelled=False, measured=None, estimated=True, drifted=False)
+    assert is_bad(evidence, Quarantine(quarantined, rows, 0.05, WHERE), Feedback()) is bad
 
 
 @pytest.mark.parametrize(("hours", "decision"), [(2.5, "wait"), (1.5, "retrain")])

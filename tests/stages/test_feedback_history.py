@@ -24,7 +24,10 @@ def look(page: Path, window: str, *, fails: bool = False, **told: Any) -> str:
         "labelled": True,
         "features": [],
         "predictions": [],
-        "together": [{"method": "mmd", "statistic": 0.2}],
+        "together": [
+            {"kind": "multivariate", "method": "mmd", "statistic": 0.2},
+            {"kind": "embedding", "method": "mmd", "statistic": 0.4},
+        ],
         "drifted_share": 0.0,
         "drifted": False,
         "decision": "none",
@@ -57,6 +60,7 @@ def test_history_is_read_back_and_drawn_by_one_run(workspace: Path, tmp_path: Pa
     points = client().get_metric_history(series.info.run_id, "accuracy")
     assert [(point.step, point.value) for point in points] == [(1, 0.9), (2, 0.6)]
     assert [point.value for point in client().get_metric_history(series.info.run_id, "mmd")] == [0.2, 0.2, 0.2]
+    assert [point.value for point in client().get_metric_history(series.info.run_id, "embedding_mmd")] == [0.4, 0.4, 0.4]
 
 
 def test_batches_are_those_kept_until_a_look_oldest_first(workspace: Path, tmp_path: Path):

@@ -12,6 +12,7 @@ from tasks.methods.drift.multivariate import multivariate as together_tests
 from tasks.methods.drift.tables import finite_numbers
 
 ALL = "all features together"
+EMBEDDING = "what the network makes of them"
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class FeatureDrift:
 
     Attributes:
         name: The feature.
-        kind: numeric, categorical or multivariate.
+        kind: numeric, categorical, multivariate or embedding.
         method: The detector, or `missing` where the share of missing (or infinite) numbers tells more than the numbers.
         statistic: The method's statistic; for `missing`, the current share of missing values less the reference's.
         p_value: Corrected for the number of tests of the batch (Holm); None where a window has no values to compare.
@@ -46,7 +47,7 @@ class DriftReport:
         alpha: Chance that anything at all is called drifted although nothing has moved.
         min_share: Fraction of features that must drift before the batch counts as drifted by them.
         predictions: The same for what the model says of the two windows.
-        together: One entry a multivariate test.
+        together: One entry a test of whole rows: of all features, and of what the model makes of them.
     """
 
     features: list[FeatureDrift]
@@ -70,6 +71,8 @@ def report(
     multivariate: Sequence[str] = (),
     predictions: tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]] | None = None,
     prediction_kinds: Mapping[str, Kind] | None = None,
+    embeddings: tuple[np.ndarray, np.ndarray] | None = None,
+    embedding: str = "mmd",
 ) -> DriftReport:
     """Compares two windows feature by feature, all features together, and what a model predicts.
 
@@ -86,6 +89,9 @@ def report(
         multivariate: Tests of all features together.
         predictions: What the model predicts, reference and current, by name; not of the same rows as the features.
         prediction_kinds: Which of them to compare, each numeric or categorical; None: all that `predictions` has, as numbers.
+        embeddings: What rows look like to the model, reference and current, float [n, d] and [m, d]; not of the same rows
+            as the features.
+        embedding: The multivariate test of them.
 
     Raises:
         ValueError: A detector does not suit its kind, a feature is missing from a window or holds what its kind does not.
@@ -107,6 +113,8 @@ def report(
         "together": [_compare_together(name, reference, current, kinds) for name in multivariate if kinds],
         "predictions": [],
     }
+    if embeddings is not None:
+        found["together"].append(_compare_embeddings(embedding, *embeddings))
     if predictions is not None:
         chosen = prediction_kinds if prediction_kinds is not None else dict.fromkeys(predictions[0], "numeric")
         told = [_compare(name, kind, used, predictions[0][name], predictions[1][name]) for name, kind in chosen.items()]
@@ -174,6 +182,14 @@ def _compare_together(
         return FeatureDrift(ALL, "multivariate", name, float("nan"), None, False)
     score = test(*rows)
     return FeatureDrift(ALL, "multivariate", name, score.statistic, score.p_value, False)
+
+
+def _compare_embeddings(name: str, reference: np.ndarray, current: np.ndarray) -> FeatureDrift:
+    """What a model makes of the rows, its p-value not yet corrected."""
+    if not len(reference) or not len(current):
+        return FeatureDrift(EMBEDDING, "embedding", name, float("nan"), None, False)
+    score = together_tests.get(name)(reference.astype(np.float64), current.astype(np.float64))
+    return FeatureDrift(EMBEDDING, "embedding", name, score.statistic, score.p_value, False)
 
 
 def _corrected(found: Mapping[str, list[FeatureDrift]], alpha: float) -> dict[str, list[FeatureDrift]]:

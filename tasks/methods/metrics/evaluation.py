@@ -1,6 +1,7 @@
 """All metrics at once, with intervals."""
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -23,9 +24,15 @@ def evaluate(probabilities: np.ndarray, y: np.ndarray) -> dict[str, float]:
 
 
 def bootstrap_intervals(
-    probabilities: np.ndarray, y: np.ndarray, samples: int = 1000, confidence: float = 0.95, seed: int = 0
+    probabilities: np.ndarray,
+    y: np.ndarray,
+    samples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    *,
+    names: Sequence[str] | None = None,
 ) -> dict[str, tuple[float, float]]:
-    """Percentile bootstrap intervals of every metric (Efron & Tibshirani, 1993, section 13.3).
+    """Percentile bootstrap intervals of metrics (Efron & Tibshirani, 1993, section 13.3).
 
     Rows are resampled with replacement; all metrics are read on the same resamples. A resample on which a metric is
     undefined (a class is missing) is left out of that metric's interval; where all are, the interval is (NaN, NaN).
@@ -36,12 +43,13 @@ def bootstrap_intervals(
         samples: Number of resamples.
         confidence: Coverage of the intervals, in (0, 1).
         seed: Seed of the resampling.
+        names: Of which metrics; None: of every one.
 
     Returns:
         (low, high) by metric name.
 
     Raises:
-        ValueError: As for every metric, or `samples` or `confidence` is out of range.
+        ValueError: As for every metric, there is none of a name, or `samples` or `confidence` is out of range.
     """
     if samples < 1:
         raise ValueError(f"Invalid `samples`. Expected at least 1. Received: samples={samples}.")
@@ -51,7 +59,7 @@ def bootstrap_intervals(
         )
     probabilities, y = checked(probabilities, y)
     n, rng = len(y), np.random.default_rng(seed)
-    values: dict[str, list[np.ndarray]] = {name: [] for name in metrics}
+    values: dict[str, list[np.ndarray]] = {name: [] for name in names or metrics}
     step = max(1, _CELLS // n)
     for start in range(0, samples, step):
         size = min(step, samples - start)

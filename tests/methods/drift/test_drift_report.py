@@ -142,6 +142,19 @@ def test_report_corrects_for_predictions_and_joint_tests_too():
     assert smallest <= 3 * alone
 
 
+def test_report_has_drifted_when_what_the_network_makes_of_the_rows_did():
+    rng = np.random.default_rng(0)
+    seen = rng.normal(size=(90, 4)), rng.normal([2, 0, 0, 0], size=(80, 4))
+    found = report(rows(100, 0), rows(50, 1), KINDS, embeddings=seen, multivariate=["mmd"])
+    assert [(each.kind, each.method, each.drifted) for each in found.together] == [
+        ("multivariate", "mmd", False),
+        ("embedding", "mmd", True),
+    ]
+    assert (found.share, found.drifted) == (0.0, True)
+    calm = report(rows(100, 0), rows(50, 1), KINDS, embeddings=(seen[0], seen[0][:0]), embedding="domain_classifier")
+    assert (calm.together[0].p_value, calm.drifted) == (None, False)
+
+
 def test_report_has_drifted_when_the_predictions_did():
     said = ({"label": np.array(["a"] * 100, object)}, {"label": np.array(["b"] * 50, object)})
     found = report(rows(100, 0), rows(50, 1), KINDS, predictions=said, prediction_kinds={"label": "categorical"})

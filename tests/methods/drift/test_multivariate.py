@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tasks.methods.drift.multivariate import encode, multivariate
+from tasks.methods.drift.multivariate import domain_classifier, encode, multivariate
 
 
 def pairs(n: int, seed: int, correlation: float = 0.0) -> np.ndarray:
@@ -40,6 +40,27 @@ def test_mmd_matches_the_hand_worked_sum():
 def test_domain_classifier_tells_windows_apart_completely_when_they_share_nothing():
     found = multivariate.get("domain_classifier")(pairs(200, 0), pairs(200, 1) + 50)
     assert found.statistic == pytest.approx(1.0)
+
+
+def test_domain_classifier_scores_rows_as_a_forest_of_gini_impurity_does(monkeypatch: pytest.MonkeyPatch):
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    monkeypatch.setattr(domain_classifier, "_TREES", 400)  # so many that both forests are near their limit
+    learned, rows = [pairs(300, 0), pairs(150, 1, correlation=0.9)], pairs(200, 2)
+    forest = ExtraTreesClassifier(400, min_samples_leaf=5, class_weight="balanced", random_state=1)
+    forest.fit(np.concatenate(learned), np.repeat([0, 1], [300, 150]))
+    found = domain_classifier.scores([each.astype(np.float32) for each in learned], rows.astype(np.float32))
+    assert np.corrcoef(found, forest.predict_proba(rows)[:, 1])[0, 1] > 0.98
+
+
+def test_domain_classifier_looks_at_the_second_half_unless_the_first_is_sure(monkeypatch: pytest.MonkeyPatch):
+    looks: list[int] = []
+    scores = domain_classifier.scores
+    monkeypatch.setattr(domain_classifier, "scores", lambda *windows: looks.append(1) or scores(*windows))
+    multivariate.get("domain_classifier")(pairs(200, 0), pairs(200, 1) + 5)
+    assert len(looks) == 1
+    multivariate.get("domain_classifier")(pairs(200, 0), pairs(200, 1) + 0.2)
+    assert len(looks) == 3
 
 
 def test_domain_classifier_learns_nothing_from_few_rows():

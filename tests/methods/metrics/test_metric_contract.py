@@ -115,6 +115,13 @@ def test_bootstrap_is_the_same_when_memory_forces_smaller_steps(monkeypatch):
     assert bootstrap_intervals(probabilities, y, 64, 0.9, seed=7) == whole
 
 
+def test_bootstrap_of_one_metric_is_that_of_all():
+    probabilities, y = sample(3)
+    assert bootstrap_intervals(probabilities, y, 64, names=["accuracy"]) == {
+        "accuracy": bootstrap_intervals(probabilities, y, 64)["accuracy"]
+    }
+
+
 def test_bootstrap_gives_nan_for_auroc_alone_when_one_class_is_alone():
     intervals = bootstrap_intervals(np.array([[0.9, 0.1], [0.4, 0.6]]), np.array([0, 0]), 20, 0.9, seed=0)
     assert all(map(math.isnan, intervals["auroc"]))
