@@ -1,5 +1,6 @@
 """Stage 8, feedback: a batch from production beside the reference stored with the version that served it."""
 
+import time
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,10 +55,7 @@ def watch_batch(version: Version, data: Path, target: str | None) -> Report:
             f"for serving does: put one into production with `bequest run`, or `bequest promote {version.name} VERSION`."
         )
     recipe = Recipe.model_validate(solution.recipe)
-    now = datetime.now(UTC)
-    at = now.strftime("%Y-%m-%dT%H-%M-%S")
-    out = ensure().reports / f"{version.name}-{at}"
-    out.mkdir(parents=True, exist_ok=True)
+    now, at, out = _folder(version.name)
     quarantine_to = out / "quarantine.csv"
     batch = read_batch(
         data,
@@ -87,6 +85,20 @@ def watch_batch(version: Version, data: Path, target: str | None) -> Report:
         (out / "report.html").write_text(feedback_page.render(report, feedback_plots.pictures(report, found, history)))
         log_window(run, report, moment, out / "report.html")
     return report
+
+
+def _folder(name: str) -> tuple[datetime, str, Path]:
+    """The time, how a report's folder tells it, and the folder: two looks within one second do not write into one."""
+    while True:
+        now = datetime.now(UTC)
+        at = now.strftime("%Y-%m-%dT%H-%M-%S")
+        out = ensure().reports / f"{name}-{at}"
+        try:
+            out.mkdir(parents=True)
+        except FileExistsError:
+            time.sleep(0.1)
+        else:
+            return now, at, out
 
 
 def _compare(
