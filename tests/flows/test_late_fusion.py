@@ -95,9 +95,7 @@ def test_ancestors_of_either_modality_are_fused_into_one_model_that_reads_both(f
 
 
 def test_an_ancestor_whose_part_is_missing_is_refused_by_name(flows: Path, ancestors: list[str]):
-    with pytest.raises(
-        InputError, match=r"sums/\d+ can't take the rows of .*: It knows a table's columns, and these"
-    ):
+    with pytest.raises(InputError, match=r"sums/\d+ can't take the rows of .*: It knows a table's columns, and these"):
         run(
             flows,
             "no-columns",
