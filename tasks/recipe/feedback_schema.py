@@ -90,8 +90,11 @@ class Feedback(Section):
     data: Literal["append", "sliding", "weighted"] = Field(
         "append",
         description="What is retrained on beside the new batch: append: the reference and all labelled batches so far; "
-        "sliding: the reference and the last `windows` of them; weighted: all batches, and at each retraining `keep` of the "
-        "reference.",
+        "sliding: the reference and the last `windows` of them; weighted: all batches, and of the reference `keep` of the rows "
+        "that the last retraining had, drawn by a seed: old rows count the less the longer ago they are, in every stage, split "
+        "and metric alike. They are not weighted in the loss.",
     )
     windows: int = Field(5, ge=1, description="Batches that sliding keeps, the new one included.")
-    keep: float = Field(0.5, gt=0, le=1, description="Share of the reference that each weighted retraining keeps.")
+    keep: float = Field(
+        0.5, gt=0, le=1, description="Share of the reference's rows that each weighted retraining keeps of those before it."
+    )
