@@ -31,6 +31,8 @@ from tasks.solution import Solution
 from tasks.stage import lone_task
 from tasks.tracking import lone_run
 
+_STAMP = "%Y-%m-%dT%H-%M-%S"
+
 
 def watch_batch(version: Version, data: Path, target: str | None) -> Report:
     """Compares a batch with the reference of the version in production, and decides what to do.
@@ -55,7 +57,7 @@ def watch_batch(version: Version, data: Path, target: str | None) -> Report:
             f"for serving does: put one into production with `bequest run`, or `bequest promote {version.name} VERSION`."
         )
     recipe = Recipe.model_validate(solution.recipe)
-    now, at, out = _folder(version.name)
+    out, now = new_folder(version.name)
     quarantine_to = out / "quarantine.csv"
     batch = read_batch(
         data,
@@ -74,7 +76,7 @@ def watch_batch(version: Version, data: Path, target: str | None) -> Report:
         report, found = _compare(version, folder, batch, quarantine, recipe.feedback, moment)
         told = {
             "batch": str(data),
-            "at": at,
+            "at": now.strftime(_STAMP),
             "page": str(out / "report.html"),
             "run_id": run.run_id,
             "no_labels": no_labels(data, solution.card, target) if batch.y is None else "",
@@ -87,18 +89,17 @@ def watch_batch(version: Version, data: Path, target: str | None) -> Report:
     return report
 
 
-def _folder(name: str) -> tuple[datetime, str, Path]:
-    """The time, how a report's folder tells it, and the folder: two looks within one second do not write into one."""
+def new_folder(name: str) -> tuple[Path, datetime]:
+    """A folder for a model's report, and the time in its name; two looks within a second never share one."""
     while True:
         now = datetime.now(UTC)
-        at = now.strftime("%Y-%m-%dT%H-%M-%S")
-        out = ensure().reports / f"{name}-{at}"
+        out = ensure().reports / f"{name}-{now.strftime(_STAMP)}"
         try:
             out.mkdir(parents=True)
         except FileExistsError:
-            time.sleep(0.1)
+            time.sleep(0.05)
         else:
-            return now, at, out
+            return out, now
 
 
 def _compare(

@@ -4,15 +4,17 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from model_registry.store import client, experiment, plain_errors
 from tasks.feedback_decision import Moment, Past
 from tasks.feedback_report import Report
 from tasks.tracking import StageRun, lone_run
 
-MOST = 200  # looks that are read back
+MOST = 200  # looks that are read back, beside all that started a retraining or kept a batch
 _STAGE, _WINDOW, _RETRAINED, _LOOKS = "feedback", "bequest.window", "bequest.retraining", "bequest.windows"
 _KEPT = "bequest.kept_batch"
+_MOST_MARKED = 5000
 SERIES = "production"
 
 
@@ -77,15 +79,19 @@ class Seen:
 
 
 def seen(name: str) -> list[Seen]:
-    """The last looks at a model, oldest first; those that failed are none."""
+    """The last looks at a model, oldest first, and those before that count for longer; those that failed are none.
+
+    A month's budget and the batches that wait for a retraining must not be forgotten because a file is looked at every hour.
+    """
+    looks = f"tags.`bequest.stage` = '{_STAGE}' and attributes.status = 'FINISHED'"
+    wanted = {looks: MOST} | {f"{looks} and tags.`{tag}` LIKE '%'": _MOST_MARKED for tag in (_RETRAINED, _KEPT)}
+    found: dict[str, Any] = {}
     with plain_errors(f"reading what feedback has seen of {name}"):
-        runs = client().search_runs(
-            [experiment(name).experiment_id],
-            f"tags.`bequest.stage` = '{_STAGE}' and attributes.status = 'FINISHED'",
-            order_by=["attributes.start_time DESC"],
-            max_results=MOST,
-        )
-    tags = [run.data.tags for run in reversed(runs)]
+        experiments, order = [experiment(name).experiment_id], ["attributes.start_time DESC"]
+        for which, most in wanted.items():
+            runs = client().search_runs(experiments, which, order_by=order, max_results=most)
+            found |= {run.info.run_id: run for run in runs}
+    tags = [run.data.tags for run in sorted(found.values(), key=lambda run: run.info.start_time)]
     return [
         Seen.parse(each[_WINDOW], retrained=_RETRAINED in each, kept=each.get(_KEPT, "")) for each in tags if _WINDOW in each
     ]

@@ -109,12 +109,21 @@ def _once(kept: Path, write: Callable[[Path], object]) -> Path:
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True)
     partial = kept.with_name(f".{os.getpid()}.{kept.name}")
-    shutil.rmtree(partial, ignore_errors=True)
-    write(partial)
+    _remove(partial)
     try:
+        write(partial)
         partial.replace(kept)
     except OSError:
-        if not kept.exists():
+        if not kept.exists():  # else a folder that another process has kept meanwhile
             raise
-        shutil.rmtree(partial)  # a folder that another process has kept meanwhile
+    finally:
+        _remove(partial)
     return kept
+
+
+def _remove(path: Path) -> None:
+    """Removes a file or folder, where there is one."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from model_registry.store import client, experiment
+from tasks import feedback_history
 from tasks.feedback_decision import Moment
 from tasks.feedback_history import SERIES, batch_kept, batches_until, log_window, retraining_started, seen
 from tasks.feedback_report import Report
@@ -77,3 +78,16 @@ def test_batches_are_those_kept_until_a_look_oldest_first(workspace: Path, tmp_p
     assert sorted(batches_until("watched", "nobody's")) == sorted(kept)
     files["b"].unlink()
     assert batches_until("watched", "d") == [str(files[name]) for name in "acd"]
+
+
+def test_looks_that_started_a_retraining_or_kept_a_batch_are_read_however_long_ago(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(feedback_history, "MOST", 1)
+    page = tmp_path / "report.html"
+    page.write_text("<html></html>")
+    runs = {name: look(page, name) for name in ("retrained", "calm", "kept", "last")}
+    retraining_started(runs["retrained"], "run by feedback")
+    batch_kept(runs["kept"], page)
+    assert [each.past.window for each in seen("watched")] == ["retrained", "kept", "last"]
+    assert batches_until("watched", "last") == [str(page)]

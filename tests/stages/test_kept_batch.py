@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from model_registry.errors import InputError
+from tasks import kept_batch
 from tasks.data.digest import content_digest
 from tasks.data.readers import read
 from tasks.kept_batch import batch_key, keep_batch
@@ -109,3 +110,23 @@ def test_keep_batch_refuses_a_batch_without_the_column_that_rows_are_split_by(re
     measured(20, seed=3).to_csv(tmp_path / "b.csv", index=False)
     with pytest.raises(InputError, match=r"b\.csv: expected the column 'site', by which the rows of grouped/1 are split"):
         kept(tmp_path / "b.csv", version)
+
+
+def test_batch_that_could_not_be_written_leaves_nothing(tmp_path):
+    def breaks_off(partial: Path) -> None:
+        partial.write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space"):
+        kept_batch._once(tmp_path / "batches" / "batch.parquet", breaks_off)
+    assert list((tmp_path / "batches").iterdir()) == []
+
+
+def test_batch_that_another_process_kept_meanwhile_is_taken(tmp_path):
+    def overtaken(partial: Path) -> None:
+        for folder in (partial, tmp_path / "batches" / "batch"):
+            folder.mkdir(parents=True)
+            (folder / "a.png").write_bytes(b"same")
+
+    kept = kept_batch._once(tmp_path / "batches" / "batch", overtaken)
+    assert [path.name for path in kept.parent.iterdir()] == ["batch"]
