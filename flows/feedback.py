@@ -1,6 +1,5 @@
 """Watch production: a batch is compared with the reference, and on drift or degradation the loop runs again."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +60,7 @@ def feedback(name: str, data: str, target: str | None = None, retrain: bool = Tr
     if not retrain:
         return Watched(report=report, action="reported")
     if report.decision != "retrain":
-        if report.accuracy is not None and report.decision != "data":
-            _keep(report, Path(data), version, target)
-        return Watched(report=report, action="reported")
+        return Watched(report=report, action=_kept_for_later(report, Path(data), version, target))
     window = batch_key(report.batch_sha256, version, target)
     answered = _answered(version.name, window)
     if answered is not None:
@@ -77,6 +74,8 @@ def feedback(name: str, data: str, target: str | None = None, retrain: bool = Tr
         "reference_version": version.label,
         "window": window,
     }
+    # Noted first: should this process die once the event is out, the next batch must not start another retraining.
+    retraining_started(report.run_id, "asked for")
     by_event = _asked_by_event(request)
     retraining_started(report.run_id, "asked for by an event" if by_event else "run by feedback")
     if by_event:
@@ -84,10 +83,16 @@ def feedback(name: str, data: str, target: str | None = None, retrain: bool = Tr
     return Watched(report=report, action="retrained", outcome=retrain_flow(**request))
 
 
-def _keep(report: Report, data: Path, version: Version, target: str | None) -> None:
-    """Keeps a labelled batch that starts nothing: the next retraining learns from it, too."""
-    with suppress(InputError):  # it can't be learned from; should it call for a retraining one day, that says why
+def _kept_for_later(report: Report, data: Path, version: Version, target: str | None) -> str:
+    """Keeps a labelled batch that starts nothing, as the next retraining learns from it, too; says what was done."""
+    recipe = Recipe.model_validate(Solution.read(artifacts.fetch(version)).recipe)
+    if report.accuracy is None or report.decision == "data" or not recipe.feedback.retrain_on:
+        return "reported"
+    try:
         batch_kept(report.run_id, keep_batch(data, report.batch_sha256, version, target))
+    except InputError as error:
+        return f"reported; the next retraining can't learn from it: {error}"
+    return "reported, and kept for the next retraining"
 
 
 def _watched(version: Version, data: Path, target: str | None) -> Report:

@@ -118,9 +118,3 @@ def test_batch_is_not_answered_when_its_version_passed_but_was_not_deployed(retr
 
 def test_limits_are_those_of_the_versions_own_recipe(retrained: Callable[..., Version]):
     assert tasks_feedback.limits(retrained("passed")) == Run(retries=3)
-
-
-def test_two_looks_within_a_second_have_a_report_each(workspace: Path):
-    folders = [tasks_feedback._folder("watched")[2] for _ in range(2)]
-    assert folders[0] != folders[1]
-    assert all(folder.is_dir() for folder in folders)

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from sklearn.datasets import load_breast_cancer
 
+from flows import feedback as flows_feedback
 from flows.feedback import feedback
 from flows.inherit import inherit
 from flows.outcome import Outcome
@@ -16,6 +17,7 @@ from model_registry.errors import InputError
 from model_registry.reference import DataRef
 from model_registry.versions import Version
 from tasks.data.dataset import DataSet
+from tasks.feedback_history import seen
 from tasks.solution import Solution
 
 SMALL: dict[str, Any] = {
@@ -253,14 +255,17 @@ def test_loop_names_the_ancestor_when_it_does_not_stand(flows: Path):
         run(write_recipe(flows, "orphan", inherit={"ancestors": ["models:/nobody@production"]}))
 
 
-def test_feedback_retrains_with_production_as_parent_once_for_each_batch(flows: Path):
+def test_feedback_retrains_with_production_as_parent_once_for_each_batch(flows: Path, monkeypatch: pytest.MonkeyPatch):
+    noted: list[bool] = []
+    monkeypatch.setattr(flows_feedback, "_asked_by_event", lambda _: noted.append(seen("watched")[-1].past.retrained))
     first = run(write_recipe(flows, "watched"))
     calm = feedback("watched", str(batch(flows / "calm.csv")))
-    assert calm.action == "reported"
+    assert calm.action == "reported, and kept for the next retraining"
     drifted = batch(flows / "drifted.csv", factor=0.5)
     watched = feedback("watched", str(drifted))
     assert watched.report.drifted
     assert watched.action == "retrained"
+    assert noted == [True]  # before anyone is asked
     assert Path(watched.report.page).is_file()
     retrained = next(version for version in of("watched") if version.operation == "retrained")
     assert retrained.parents[0].role == "solution"
@@ -286,7 +291,7 @@ def test_feedback_asks_for_labels_when_an_unlabelled_batch_drifted(family: Outco
 def test_feedback_reports_alone_when_the_batch_is_like_the_reference(family: Outcome, flows: Path):
     watched = feedback("cancer", str(batch(flows / "same.csv")))
     assert not watched.report.drifted, watched.report
-    assert watched.action == "reported", watched.report
+    assert watched.action == "reported, and kept for the next retraining", watched.report
 
 
 def test_feedback_says_so_when_nothing_stands_in_production(flows: Path):
