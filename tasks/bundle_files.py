@@ -186,7 +186,7 @@ def _signature(preprocessing: dict[str, Any]) -> dict[str, Any]:
         shape = [-1, *preprocessing["size"], preprocessing["channels"]]
         inputs = [{"name": "image", "type": "tensor", "shape": shape, "required": True}]
     else:
-        types = {"numeric": "double", "categorical": "string"}
+        types = {"numeric": "double", "categorical": "string", "picture": "string"}  # as `tasks.data.pixels` writes pictures
         inputs = [
             {"name": column["name"], "type": types[column["kind"]], "shape": None, "required": True}
             for column in preprocessing["columns"]

@@ -1,5 +1,8 @@
 """The gate's rules on a version by itself: floors on slices of the test rows, and what noise costs it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -8,23 +11,24 @@ from tasks.bundle import Bundle
 from tasks.data.card import DataCard
 from tasks.data.columns import arrays_of
 from tasks.data.dataset import DataSet, Split
-from tasks.data.transform import feature_names
+from tasks.data.transform import feature_names, picture_column, picture_view
 from tasks.data.values import as_number, as_text
 from tasks.data.wording import listed, nearest
 from tasks.methods import metrics as measures
 from tasks.recipe.evaluate_schema import Robustness, Slices
 
 
-def check_slices(slices: Slices, card: DataCard) -> None:
+def check_slices(slices: Slices, card: DataCard, preprocessing: Mapping[str, Any]) -> None:
     """Says before anything is trained that a column to slice by is none of the data set's.
 
     Raises:
-        InputError: It is not among the features.
+        InputError: It is not among the features, or holds pictures.
     """
+    pictures = picture_column(preprocessing)
     for column in slices.by:
-        if card.modality == "image":
+        if card.modality == "image" or (pictures is not None and column == pictures[0]):
             raise InputError(
-                f"evaluate.gate.slices.by: expected no columns with pictures, which have none. Received: {column!r}. "
+                f"evaluate.gate.slices.by: expected columns of numbers or text, not pictures. Received: {column!r}. "
                 "`by_class` sets floors for each class."
             )
         if column not in card.features:
@@ -78,6 +82,8 @@ def robustness_rules(rule: Robustness | None, rows: DataSet, test: Split, served
         sigma = np.array(rule.noise)  # pictures are scaled to [0, 1]
     else:
         sigma = rule.noise * rows.split("train").x.std(axis=0) * _is_number(rows)
+        if (view := picture_view(rows.preprocessing)) is not None:
+            sigma[view[0] :] = rule.noise
         if not sigma.any():
             return [measures.not_judged(name, metric, rule.max_drop, "no feature is a number that varies")]
     drop = measures.drop_under_noise(served.predict_arrays, test.x, test.y, sigma, draws=rule.draws, seed=seed)

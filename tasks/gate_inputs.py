@@ -21,6 +21,6 @@ def check_gate(recipe: Recipe, data: DataRef) -> None:
     if not gate.slices.by and gate.golden is None:
         return
     rows = DataSet.open(data)
-    check_slices(gate.slices, rows.card)
+    check_slices(gate.slices, rows.card, rows.preprocessing)
     if gate.golden is not None:
         read_golden(gate.golden, rows.card, rows.preprocessing)

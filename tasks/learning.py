@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.data.augment import augment
+from tasks.data.augment import augment, augment_column
 from tasks.data.dataset import DataSet
+from tasks.data.transform import picture_view
 from tasks.methods.metrics import evaluate as score
 from tasks.solution import Solution
 from tasks.stage import Job
@@ -25,8 +26,11 @@ def pairs(rows: DataSet) -> tuple[Pair, Pair]:
 def augmenter(job: Job, rows: DataSet) -> Any:
     """The recipe's augmentation of training pictures, or None where there is none to do."""
     config = job.recipe.preprocess.augment
-    if rows.card.modality != "image" or not any(config.model_dump().values()):
+    view = picture_view(rows.preprocessing)
+    if (rows.card.modality != "image" and view is None) or not any(config.model_dump().values()):
         return None
+    if view is not None:
+        return lambda x, rng: augment_column(x, view, config, rng)
     return lambda x, rng: augment(x, config, rng)
 
 

@@ -214,8 +214,10 @@ def _bytes(item: Prediction | Label) -> int:
     raw = item.raw
     if isinstance(raw, np.ndarray):
         return raw.nbytes
-    columns = len(raw) if isinstance(raw, Mapping) else len(raw.values[0]) if raw.values else 0
-    return count_rows(raw) * columns * _CELL_BYTES
+    if not (count := count_rows(raw)):
+        return 0
+    first = [values[0] for values in raw.values()] if isinstance(raw, Mapping) else raw.values[0]
+    return count * sum(_CELL_BYTES + (len(cell) if isinstance(cell, str) else 0) for cell in first)  # a text may be a picture
 
 
 def _safe(name: str) -> str:

@@ -77,7 +77,11 @@ def _row(served: Served) -> tuple[dict[str, Any], dict[str, Any]]:
             picture = {"type": "array", "minItems": size, "maxItems": size, "items": picture}
         return picture, {"type": "object", "required": ["image"], "properties": {"image": picture}}
     kinds = {"double": ["number", "null"], "string": ["string", "number", "null"]}
-    cells = {name: {"type": kinds[kind]} for name, kind in served.types.items()}
+    cells: dict[str, Any] = {name: {"type": kinds[kind]} for name, kind in served.types.items()}
+    if served.pictures is not None:
+        name, head = served.pictures
+        told = f"A picture: {head} and the base64 of its bytes, row by row, the channels of a pixel side by side."
+        cells[name] = {"type": "string", "pattern": f"^{head}", "description": told}
     listed = {"type": "array", "minItems": len(cells), "maxItems": len(cells), "prefixItems": list(cells.values())}
     return listed, {"type": "object", "required": list(cells), "properties": cells}
 

@@ -13,7 +13,7 @@ from deployments.serving.quick_table import QuickTable
 from model_registry.errors import InputError, IntegrityError
 from model_registry.signature import Signature
 from tasks.bundle import Bundle
-from tasks.data.transform import output_shape
+from tasks.data.transform import output_shape, picture_column
 
 _WARM_UP_RUNS = 5
 
@@ -61,7 +61,8 @@ class Served:
         self.inputs: list[dict[str, Any]] = bundle.signature["inputs"]
         self.takes_pictures = self.inputs[0]["type"] == "tensor"
         self.types = {} if self.takes_pictures else {column["name"]: column["type"] for column in self.inputs}
-        self._quick = None if self.takes_pictures else QuickTable(bundle.preprocessing)
+        self.pictures = picture_column(bundle.preprocessing)
+        self._quick = None if self.takes_pictures or self.pictures else QuickTable(bundle.preprocessing)
         # What every answer carries; a header is ASCII, and a name may be anything.
         told = ((b"x-model-name", self.name), (b"x-model-version", self.version))
         self.headers = [(key, value.encode("ascii", "backslashreplace")) for key, value in told]

@@ -8,6 +8,8 @@ from tasks.recipe.data_schema import Augment
 def augment(x: np.ndarray, config: Augment, rng: np.random.Generator) -> np.ndarray:
     """Changes each picture by its own draw; what is uncovered at the edges repeats the nearest pixel.
 
+    Of a table with a column of pictures see `augment_column`.
+
     Args:
         x: float32 [n, h, w, c] in [0, 1]. Tables [n, features] come back as they are.
         config: Largest changes; 0 or false turns one off.
@@ -26,6 +28,22 @@ def augment(x: np.ndarray, config: Augment, rng: np.random.Generator) -> np.ndar
     if config.noise:
         changed = changed + rng.normal(0.0, config.noise, x.shape)
     return np.clip(changed, 0.0, 1.0).astype(np.float32)
+
+
+def augment_column(
+    x: np.ndarray, view: tuple[int, tuple[int, int, int]], config: Augment, rng: np.random.Generator
+) -> np.ndarray:
+    """The same for the pictures among a table's columns; the other columns stay.
+
+    Args:
+        x: float32 [n, features].
+        view: Where the pixels begin, and the pictures' shape.
+        config: As in `augment`.
+        rng: Source of the draws.
+    """
+    start, shape = view
+    changed = augment(x[:, start:].reshape(len(x), *shape), config, rng)
+    return np.concatenate([x[:, :start], changed.reshape(len(x), -1)], axis=1)
 
 
 def _moved(x: np.ndarray, config: Augment, rng: np.random.Generator) -> np.ndarray:

@@ -16,6 +16,7 @@ from tasks.data.contract import enforce
 from tasks.data.contract_result import columns_of
 from tasks.data.digest import content_digest
 from tasks.data.facts import picture_facts
+from tasks.data.pixels import fault
 from tasks.data.quarantine import quarantined, write_quarantine
 from tasks.data.rawtable import RawTable, pictures
 from tasks.data.readers.dispatch import read_one
@@ -119,12 +120,21 @@ def request_of(name: str, card: DataCard, preprocessing: Mapping[str, Any], targ
     """What is asked of the reader: the features of the card, pictures as they were read for training."""
     if card.modality == "tabular":
         labels: Literal["required", "optional"] = "optional" if target is None else "required"
-        return Request(name, target or card.target, features=card.features, modality="tabular", labels=labels)
+        wanted = target or card.target
+        return Request(
+            name, wanted, features=card.features, image=picture_column(preprocessing), modality="tabular", labels=labels
+        )
     size = preprocessing["size"] if preprocessing["resize"] else None
     image = Image(size=size, channels=preprocessing["channels"], pixel_max=preprocessing["pixel_max"])
     # Without a key of its own the reader looks where labels of pictures are by default: class folders, or the key y.
     key = target or (None if card.target == PICTURE_TARGET else card.target)
     return Request(name, key, image=image, modality="image", labels="optional" if target is None else "required")
+
+
+def picture_column(preprocessing: Mapping[str, Any]) -> Image:
+    """How the pictures among a table's columns are read, where it has any: as they were for training."""
+    column = next((each for each in preprocessing.get("columns", []) if each["kind"] == "picture"), None)
+    return Image() if column is None else Image(column=column["name"], size=column["size"], channels=column["channels"])
 
 
 def _kinds(preprocessing: Mapping[str, Any]) -> dict[str, Kind]:
@@ -181,6 +191,11 @@ def _unusable(seen: pd.DataFrame, preprocessing: Mapping[str, Any]) -> Iterator[
     """Rows that the transform would refuse."""
     for column in preprocessing.get("columns", []):
         name, cells = column["name"], arrays_of(seen[[column["name"]]])[column["name"]]
+        if column["kind"] == "picture":
+            height, width = column["size"]
+            why = (fault(cell, (height, width, column["channels"])) for cell in cells)
+            yield from ((row, f"{name}: expected a picture as in training") for row, each in enumerate(why) if each)
+            continue
         if column["kind"] == "categorical":
             gaps = np.array([cell is None for cell in cells], dtype=bool) & (column["missing"] == "error")
         else:

@@ -1,6 +1,7 @@
 """Feature columns: which are numbers, which are categories, and every cell as one of the two.
 
-Inside this package a numeric column is float64 with NaN where missing, and a categorical one is object with str and None.
+Inside this package a numeric column is float64 with NaN where missing, and a categorical one is object with str and None, as is
+one of pictures (see `tasks.data.pixels`).
 A numeric column that holds some text is object, floats beside the text, until the contract has taken those rows out.
 """
 
@@ -11,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from model_registry.errors import InputError
+from tasks.data.pixels import holds_picture
 from tasks.data.values import as_number, as_text, is_missing
 from tasks.data.wording import listed
 
-Kind = Literal["numeric", "categorical"]
+Kind = Literal["numeric", "categorical", "picture"]
 CODES = 20  # so few different numbers beside text are codes of categories, such as 0, 1, 2, 3+
 NUMERIC_SHARE = 0.5  # text columns with at least this share of numbers are numbers with broken cells
 
@@ -39,7 +41,7 @@ def normalised(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> pd.DataFrame:
     for name, kind in kinds.items():
         if name in frame.columns:
             cells = _plain(frame[name])
-            columns[name] = pd.Series(as_text(cells) if kind == "categorical" else _numbers(cells), index=frame.index)
+            columns[name] = pd.Series(_numbers(cells) if kind == "numeric" else as_text(cells), index=frame.index)
     return pd.DataFrame(columns, index=frame.index)
 
 
@@ -61,6 +63,8 @@ def _kind(column: pd.Series, where: str) -> Kind:
             f"{where}: expected numbers or text. Received: {type(strange).__name__}, e.g. {str(strange)[:40]!r}. "
             "Leave the column out with data.drop, or turn it into numbers or text."
         )
+    if holds_picture(present[0]):
+        return "picture"
     numbers, _ = as_number(np.array(present, dtype=object))
     read = numbers[~np.isnan(numbers)]
     if all(not isinstance(cell, str) for cell in present):

@@ -10,6 +10,7 @@ import pandas as pd
 from tasks.data.columns import Kind
 from tasks.data.contract_gx import Config, suite_json
 from tasks.data.facts import FACTS, SHAPE
+from tasks.data.pixels import head_of, shape_of
 from tasks.data.rawtable import Modality
 from tasks.data.transform import SCALE_SLACK
 
@@ -66,6 +67,13 @@ def column_expectations(values: pd.Series, name: str, kind: Kind, form: Form) ->
     ]
     if form.modality == "image":
         return [*configs, _fact(values, name, form)]
+    if kind == "picture":
+        size = next((shape for value in values if isinstance(value, str) and (shape := shape_of(value))), (1, 1, 1))
+        return [
+            *configs[:2],
+            _config("column_values_to_not_be_null", column=name),
+            _config("column_values_to_match_regex", column=name, regex=f"^{head_of(size)}"),
+        ]
     if kind == "categorical":
         categories = sorted({value for value in values if isinstance(value, str)})
         if 0 < len(categories) <= MAX_CATEGORIES:

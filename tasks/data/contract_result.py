@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tasks.data.contract_gx import version
+from tasks.data.pixels import PREFIX
 from tasks.data.wording import listed
 
 LARGEST = float(np.finfo(np.float64).max)
@@ -140,6 +141,8 @@ def _rule(kind: str, kwargs: dict[str, Any]) -> str:
         rule = "the column to exist"
     elif kind == "expect_table_columns_to_match_set":
         rule = f"the columns {listed(kwargs['column_set'], 40)}"
+    elif kind == "expect_column_values_to_match_regex" and PREFIX in str(kwargs.get("regex")):
+        rule = f"pictures that begin with {str(kwargs['regex']).removeprefix('^')}"
     else:
         named = ("column", "column_list", "column_A", "column_B", "batch_id")
         arguments = {key: value for key, value in kwargs.items() if key not in named}

@@ -104,6 +104,7 @@ def inherited(suite: dict[str, Any], frame: pd.DataFrame, form: Form, heir: Heir
     gone = {name for name in known if name not in form.kinds and (heir.chosen or name in heir.left_out)}
     new = [name for name in form.kinds if name not in known]
     again = [name for name in SHAPE if form.modality == "image" and heir.reshaped]
+    again += [name for name, kind in form.kinds.items() if kind == "picture" and name in known and heir.reshaped]
     skip = {*gone, *again, str(described.get("target")), form.target}
     kept = [config for config in suite["expectations"] if not skip & set(columns_of(config)) and not _is_column_set(config)]
     kept = [_extended(_with_gaps(config, frame, known, heir, notes), frame, heir, notes) for config in kept]

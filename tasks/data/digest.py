@@ -5,6 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from model_registry.manifest import sha256_of
+from tasks.data.readers.named_pictures import named_pictures
 from tasks.data.readers.source import locate, suite_path
 from tasks.recipe.schema import Recipe
 
@@ -27,6 +28,9 @@ def source_digest(recipe: Recipe, base: Path) -> str:
         kind, path = locate(name, base)
         digest.update(f"{kind}:{name}".encode())
         digest.update((version("scikit-learn") if kind == "bundled" else content_digest(path)).encode())
+        column = recipe.data.image.column
+        for file in named_pictures(kind, path, name, column) if column is not None else []:
+            digest.update(f"{file.relative_to(path.parent)}:{sha256_of(file)}".encode())
     return digest.hexdigest()
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from model_registry.errors import InputError
 from tasks.data.columns import Kind
 from tasks.data.contract_profile import MAX_CATEGORIES
+from tasks.data.pixels import shape_of
 from tasks.data.transform import FORMAT, FORMAT_VERSION, SCALE_SLACK
 from tasks.data.wording import listed
 from tasks.recipe.data_schema import Preprocess
@@ -34,10 +35,20 @@ def fit_table(train: pd.DataFrame, kinds: dict[str, Kind], preprocess: Preproces
     columns = [
         _numeric(train[name].to_numpy(dtype=np.float64), name, preprocess, clip.get(name))
         if kind == "numeric"
+        else _picture(train[name], name)
+        if kind == "picture"
         else _categorical(train[name], name, preprocess)
         for name, kind in kinds.items()
     ]
     return {"format": FORMAT, "format_version": FORMAT_VERSION, "modality": "tabular", "columns": columns}
+
+
+def _picture(cells: pd.Series, name: str) -> dict[str, Any]:
+    """A column of pictures: their size, which the reader has seen to."""
+    shape = shape_of(str(cells.iloc[0]))
+    if shape is None:
+        raise InputError(f"column {name!r}: expected pictures. Received: {str(cells.iloc[0])[:40]!r}.")
+    return {"name": name, "kind": "picture", "size": list(shape[:2]), "channels": shape[2], "pixel_max": 255.0}
 
 
 def fit_pictures(images: np.ndarray, preprocess: Preprocess, pixel_max: float, *, resize: bool) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.data.dataset import DataSet
+from tasks.data.pixels import holds_picture, pictures_of, shape_of
 from tasks.methods.drift.base import Kind
 from tasks.methods.drift.pictures import picture_features
 
@@ -19,7 +20,8 @@ MOST_EMBEDDED = 500  # as many as the test of them reads
 def features_of(raw: pd.DataFrame | np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, Kind]]:
     """Raw rows as named features for drift detection, and each one's kind.
 
-    Pictures are told by a few figures each (brightness, contrast, edges ...), tables by their columns.
+    Pictures are told by a few figures each (brightness, contrast, edges ...), those in a table's column as well; all else by
+    the table's columns.
 
     Args:
         raw: A table, or pictures [n, h, w, c].
@@ -34,6 +36,11 @@ def features_of(raw: pd.DataFrame | np.ndarray) -> tuple[dict[str, np.ndarray], 
     kinds: dict[str, Kind] = {}
     for name in raw.columns:
         column = raw[name]
+        if holds_picture(next(iter(column.dropna()), None)):
+            told = {f"{name} {each}": values for each, values in picture_features(_pictures(column)).items()}
+            columns |= told
+            kinds |= dict.fromkeys(told, "numeric")
+            continue
         numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
         kinds[str(name)] = "numeric" if numeric else "categorical"
         columns[str(name)] = (
@@ -42,6 +49,11 @@ def features_of(raw: pd.DataFrame | np.ndarray) -> tuple[dict[str, np.ndarray], 
             else np.array([None if pd.isna(value) else str(value) for value in column], dtype=object)
         )
     return columns, kinds
+
+
+def _pictures(column: pd.Series) -> np.ndarray:
+    """The pictures of a column, as the first of them is."""
+    return pictures_of(column.to_numpy(dtype=object), shape_of(str(column.iloc[0])) or (0, 0, 0), str(column.name))
 
 
 @dataclass(frozen=True)

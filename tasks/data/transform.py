@@ -4,14 +4,16 @@ The fitted state is plain JSON:
 
     {"format": "bequest-preprocessing", "format_version": 1, "modality": "tabular", "columns": [
         {"name": "age", "kind": "numeric", "fill": 37.0, "fences": [0.0, 99.0], "offset": 38.6, "scale": 13.7},
-        {"name": "job", "kind": "categorical", "categories": ["clerk", "cook"], "missing": "category", "fill": null}]}
+        {"name": "job", "kind": "categorical", "categories": ["clerk", "cook"], "missing": "category", "fill": null},
+        {"name": "photo", "kind": "picture", "size": [8, 8], "channels": 1, "pixel_max": 255.0}]}
     {"format": "bequest-preprocessing", "format_version": 1, "modality": "image",
         "size": [8, 8], "channels": 1, "pixel_max": 16.0, "resize": false, "denoise": {"method": "none", "size": 3}}
 
 `resize` says whether files are resized when they are read; a transform never resizes. `fill` null means that a missing
 number is an error, `fences` null that nothing is clipped. `missing` says what a missing category becomes: `fill` the category
 in `fill`, `category` a one-hot place of its own (the last), `zeros` no place, `error` an error. A category not seen in
-training has no place: all zeros.
+training has no place: all zeros. A table has at most one column of pictures, the last; its cells are those of
+`tasks.data.pixels`, and its places the pixels, row by row.
 """
 
 from collections.abc import Mapping
@@ -21,6 +23,7 @@ import numpy as np
 
 from model_registry.errors import InputError
 from tasks.data.median import median_filter
+from tasks.data.pixels import head_of, pictures_of
 from tasks.data.values import as_number, as_text
 
 FORMAT = "bequest-preprocessing"
@@ -65,10 +68,30 @@ def feature_names(state: Mapping[str, Any]) -> list[str]:
         if column["kind"] == "numeric":
             names.append(column["name"])
             continue
+        if column["kind"] == "picture":
+            height, width = column["size"]
+            places = ((y, x, c) for y in range(height) for x in range(width) for c in range(column["channels"]))
+            names += [f"{column['name']}[{y},{x},{c}]" for y, x, c in places]
+            continue
         names += [f"{column['name']}={category}" for category in column["categories"]]
         if column["missing"] == "category":
             names.append(f"{column['name']}=<missing>")
     return names
+
+
+def picture_view(state: Mapping[str, Any]) -> tuple[int, tuple[int, int, int]] | None:
+    """Where the pixels of a table with a column of pictures begin in a transformed row, and the pictures' shape; else None."""
+    column = next((each for each in state.get("columns", []) if each["kind"] == "picture"), None)
+    if column is None:
+        return None
+    shape = (*column["size"], column["channels"])
+    return output_shape(state)[0] - int(np.prod(shape)), shape
+
+
+def picture_column(state: Mapping[str, Any]) -> tuple[str, str] | None:
+    """A table's column of pictures, and what each of its cells begins with; None where it has none."""
+    column = next((each for each in state.get("columns", []) if each["kind"] == "picture"), None)
+    return None if column is None else (column["name"], head_of((*column["size"], column["channels"])))
 
 
 def _known_format(state: Mapping[str, Any]) -> None:
@@ -89,7 +112,7 @@ def _table(state: Mapping[str, Any], raw: Mapping[str, Any] | np.ndarray) -> np.
         raise InputError(
             f"expected the columns {input_names(state)}. Missing: {missing}. Received: {[str(name) for name in raw]}."
         )
-    blocks = [_numbers(c, raw[c["name"]]) if c["kind"] == "numeric" else _one_hot(c, raw[c["name"]]) for c in columns]  # type: ignore[index]
+    blocks = [_BLOCKS[column["kind"]](column, raw[column["name"]]) for column in columns]  # type: ignore[index]
     rows = {column["name"]: len(block) for column, block in zip(columns, blocks, strict=True)}
     if len(set(rows.values())) > 1:
         raise InputError(f"expected as many values in every column. Received: {rows}.")
@@ -137,6 +160,16 @@ def _one_hot(column: Mapping[str, Any], values: Any) -> np.ndarray:
     known = np.flatnonzero(taken >= 0)
     encoded[known, taken[known]] = 1.0
     return encoded
+
+
+def _pixels(column: Mapping[str, Any], values: Any) -> np.ndarray:
+    """The pixels of a column of pictures, scaled to [0, 1]: [n, h * w * c]."""
+    height, width = column["size"]
+    found = pictures_of(values, (height, width, column["channels"]), column["name"])
+    return found.reshape(len(found), -1).astype(np.float32) / np.float32(column["pixel_max"])
+
+
+_BLOCKS = {"numeric": _numbers, "categorical": _one_hot, "picture": _pixels}
 
 
 def _pictures(state: Mapping[str, Any], raw: Mapping[str, Any] | np.ndarray) -> np.ndarray:

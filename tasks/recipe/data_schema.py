@@ -25,6 +25,10 @@ class Rows(Section):
 class Image(Section):
     """How pictures are read."""
 
+    column: str | None = Field(
+        None,
+        description="The column of a table that holds a picture of each row: a path relative to the table, or its bytes.",
+    )
     size: tuple[Count, Count] | None = Field(None, description="Height and width in pixels; null keeps the source's.")
     channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 RGB; null keeps the source's.")
     pixel_max: float | None = Field(
@@ -55,6 +59,10 @@ class Data(Section):
         for key in ("features", "drop"):
             if self.target is not None and self.target in (getattr(self, key) or ()):
                 raise ValueError(f"expected `{key}` without the target. Received: {self.target!r} in both")
+        if self.image.column is not None and self.image.column in (self.target, *self.drop):
+            raise ValueError(f"expected `image.column` to be a feature. Received: {self.image.column!r}, which is none")
+        if self.image.column is not None and self.image.pixel_max is not None:
+            raise ValueError("expected no `image.pixel_max` with `image.column`, whose pictures are bytes. Received both")
         both = sorted(set(self.features or ()) & set(self.drop))
         if both:
             raise ValueError(f"expected no column in both `features` and `drop`. Received: {both} in both")

@@ -23,7 +23,9 @@ from tasks.recipe.transfer_schema import Transfer
 class Model(Section):
     """The network of the from-scratch control, and of a project with no ancestor."""
 
-    architecture: Literal["auto", "mlp", "cnn"] = Field("auto", description="auto: cnn for pictures, mlp for tables.")
+    architecture: Literal["auto", "mlp", "cnn"] = Field(
+        "auto", description="auto: cnn for pictures, mlp for tables, both side by side for a table with a column of pictures."
+    )
     hidden: list[Count] = Field(default_factory=lambda: [64, 32], description="Units of the dense layers.")
     filters: list[Count] = Field(default_factory=lambda: [16, 32], description="Filters of the conv layers.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout before the head.")

@@ -15,20 +15,20 @@ Each window is served by the version in production. Its labels arrive one window
 Then `feedback` on it decides; a retrained network goes through the gate and serves from the window after.
 
 What is the product's own: the drift report with its multivariate test, measured and estimated accuracy, the sequential test,
-`decide` with patience and cool-down over the history of windows, the policy of the data, `fit`, and the gate's paired
-comparison. What is not: preprocessing, versions and conversion; a retraining is a fine-tuning of the network in production on
-the policy's data instead of a whole `bequest run`, which takes a minute. `every` retrains at each window in the same way,
-whatever the report says, through the same gate; `never` keeps the first network.
+`decide` with cool-down and budget over the history of windows, the policy of the data (windows that start nothing wait for the
+next retraining, as batches do), `fit`, and the gate's paired comparison. What is not: preprocessing, versions and conversion; a
+retraining is a fine-tuning of the network in production on the policy's data instead of a whole `bequest run`, which takes a
+minute. `every` retrains at each window in the same way, whatever the report says, through the same gate; `never` keeps the
+first network.
 
-Settings were chosen by the loop's own accuracy on other streams, which `--early` replays: the part of elec2 before 40 %, and
-adult with those joining who have more education or longer hours, not those who are older. A window is a day: `budget` holds the
-loop to three retrainings in any ten. What is reported rests on the windows of elec2 after 40 %, and on adult by age.
-
-Looks at what is reported came before. One seed of both streams with `windows: 6` and elec2's reference at 30 to 40 %: from
-there the network that is never retrained was nearly as good as any (0.710 against 0.717 at every window), so the stream now
-begins at its first tenth. Then a cool-down of 3, which recovered 0.82 and 0.73 of the gain (three seeds) while a retraining
-learned from the window that called for it alone, and 0.74 and 0.96 (two) once it learned from all since the last. Their traces:
-right after a retraining the loop is as good as retraining always, two and three windows later four points behind on elec2.
+Settings were chosen on the part of elec2 before 40 % and on adult with people of more than nine years of schooling joining
+instead of older ones (`--early` replays these alone); what is reported rests on windows after that, and on adult by age, which
+chose nothing. A cool-down of two windows was the best of none to three; pooling the labels of three or five windows did not
+help, training for up to 20 epochs on one of them alone. The budget follows from the requirement: it keeps the retrainings
+within 30 %. Figures of the streams reported were seen before: of one seed with `windows: 6` and elec2's reference at 30 to 40 %
+(from there the network that is never retrained was nearly as good as any, 0.710 against 0.717 at every window, so the stream
+now begins at its first tenth; adult is as it was), of three seeds with retrainings that learned from the window that started
+them alone, and of one seed with these settings.
 
 - `gain_recovered`: (accuracy of the loop - never) / (every - never), accuracies being means over windows and seeds;
   `retrain_fraction`: retrainings of the loop over those of `every`. Each is told for both streams; the figure is the worse one.
@@ -63,8 +63,14 @@ from tasks.recipe.feedback_schema import Feedback
 
 SEEDS = (0, 1, 2)
 SETTINGS = Feedback.model_validate(
-    {"max_accuracy_drop": 0.01, "drift": {"alpha": 0.05}, "cooldown": {"windows": 2}, "data": "sliding", "windows": 8}
-    | {"budget": {"retrainings": 3, "days": 10}}
+    {
+        "max_accuracy_drop": 0.01,
+        "drift": {"alpha": 0.05},
+        "cooldown": {"windows": 2},
+        "budget": {"retrainings": 3, "days": 11},  # a window is a day
+        "data": "sliding",
+        "windows": 8,
+    }
 )
 FIRST = FitSettings(epochs=20, batch_size=64, patience=4, learning_rate=2e-3)
 AGAIN = FitSettings(epochs=6, batch_size=64, patience=2, learning_rate=1e-3)
@@ -152,7 +158,7 @@ def elec2(data: Path, *, early: bool) -> Stream:
 
 
 def adult(data: Path, seed: int, *, by: str = "age", upto: float = 35) -> Stream:
-    """People with low values of a column first, then everybody."""
+    """People low in one column first, then everybody."""
     table = pd.read_csv(data / "adult.csv").drop(columns=["split", "fnlwgt"])
     y = (table.pop("income") == ">50K").to_numpy(np.int64)
     rng = np.random.default_rng(seed)
@@ -171,13 +177,13 @@ def adult(data: Path, seed: int, *, by: str = "age", upto: float = 35) -> Stream
 
 @dataclass
 class Production:
-    """The version that serves, what it learned from, the labelled windows so far, and what its loop has seen."""
+    """The version that serves, what it learned from, and what its loop has seen."""
 
     stream: Stream
     seed: int
     model: keras.Model
     parts: list[tuple[Rows, Rows, Rows]]
-    labelled: list[tuple[Rows, Rows, Rows]] = field(default_factory=list)
+    waiting: list[tuple[Rows, Rows, Rows]] = field(default_factory=list)
     expected: tuple[int, int] = (0, 0)
     past: list[Past] = field(default_factory=list)
     retrainings: list[int] = field(default_factory=list)
@@ -203,16 +209,20 @@ class Production:
         test = joined([each[2] for each in self.parts])
         self.expected = int((predict(self.model, test.x).argmax(axis=1) == test.y).sum()), len(test.y)
 
+    def keep(self, window: Rows, place: int) -> None:
+        """Keeps a labelled window for the next retraining, whichever window starts it."""
+        self.waiting.append(window.parts(self.seed + place))
+
     def retrain(self, place: int) -> None:
         """Fine-tunes on the policy's data; the gate decides whether the result serves."""
-        parts = [self.parts[0], *kept(self.labelled, SETTINGS)]
+        parts = [self.parts[0], *kept([*self.parts[1:], *self.waiting], SETTINGS)]
         train, validation, test = (joined([each[part] for each in parts]) for part in range(3))
         candidate = same(self.model)
         fit(candidate, (train.x, train.y), (validation.x, validation.y), AGAIN)
         right = [predict(model, test.x).argmax(axis=1) == test.y for model in (candidate, self.model)]
         self.retrainings.append(place)
         if compare(*right, margin=MARGIN, rule="non_inferior").p_value <= GATE_ALPHA:
-            self.model, self.parts, self.swaps = candidate, parts, self.swaps + 1
+            self.model, self.parts, self.waiting, self.swaps = candidate, parts, [], self.swaps + 1
             self.judge()
 
     def feedback(self, window: Rows, place: int) -> str:
@@ -280,7 +290,7 @@ def replay(production: Production, strategy: str) -> list[float]:
         if place == 0 or strategy == "never":
             continue
         started, labelled = time.process_time(), windows[place - 1]
-        production.labelled.append(labelled.parts(production.seed + place - 1))
+        production.keep(labelled, place - 1)
         if strategy == "every" or production.feedback(labelled, place - 1) == "retrain":
             production.retrain(place - 1)
         production.cpu_seconds += time.process_time() - started
@@ -350,8 +360,7 @@ def main() -> None:
     """Both streams, seed by seed; results are written after each."""
     data = folder("elec2.csv", "adult.csv")
     if "--early" in sys.argv:
-        education, hours = adult(data, 0, by="education_num", upto=9), adult(data, 0, by="hours_per_week", upto=40)
-        for made in (elec2(data, early=True), education, hours):
+        for made in (elec2(data, early=True), adult(data, 0, by="education_num", upto=9)):
             line = one(made, 0)
             print(summary([line], []), line["loop"]["at"])
         return

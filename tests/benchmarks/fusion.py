@@ -3,7 +3,8 @@
     BEQUEST_TRIAL_DATA=FOLDER make bench NAME=fusion
 
 The folder holds `adult.csv`, `cifar_catdog.parquet`, `cifar_source8.parquet` and `models/mobilenet_2_5_224_tf_no_top.h5`.
-Three families, each of eight fine-tunes of one ancestor that differ in seed and learning rate, under one initial head:
+Three families, each of eight fine-tunes of one ancestor that differ in seed and learning rate. All start under the best linear
+head on what the ancestor knows, as the models that were first averaged did (Wortsman et al., 2022, arXiv:2203.05482):
 
 - `digits`: scikit-learn's; the ancestor knows five of the classes, from other rows.
 - `adult`: 2,000 rows of the table; the ancestor is trained on 8,000 others.
@@ -58,9 +59,10 @@ from tasks.methods.networks.fit import FitSettings, fit
 from tasks.methods.networks.predict import predict
 from tasks.methods.networks.surgery import adapt_input, new_head
 from tasks.methods.quantization.convert import convert
+from tasks.methods.transfer.probe import probed
 
 SEEDS = (0, 1, 2)
-RATES = (1e-3, 2e-3, 3e-3, 5e-3)
+RATES = (5e-4, 1e-3, 2e-3, 3e-3)
 FAMILY = 8
 HOW = FitSettings(epochs=25, batch_size=32, patience=4)
 WEIGHTS = "models/mobilenet_2_5_224_tf_no_top.h5"
@@ -154,16 +156,18 @@ def strangers(data: Path, rows: Set, seed: int) -> list[keras.Model]:
 
 
 def fine_tunes(ancestor: keras.Model, rows: Set, seed: int) -> tuple[list[keras.Model], keras.Model]:
-    """Heirs of one network under one head, and that network."""
+    """Heirs of one network under its best linear head, and that network."""
     train, validation, _, augment = rows
     classes = int(max(train[1].max(), validation[1].max())) + 1
     heirs = []
+    origin = probed(new_head(ancestor, classes, seed=seed, dropout=0.1), train, validation, seed)
     for number in range(FAMILY):
-        heir = new_head(ancestor, classes, seed=seed, dropout=0.1)
+        heir = keras.models.clone_model(origin)
+        heir.set_weights(origin.get_weights())
         rate = RATES[number % len(RATES)]
         fit(heir, train, validation, replace(HOW, learning_rate=rate, seed=100 * seed + number), augment=augment)
         heirs.append(heir)
-    return heirs, new_head(ancestor, classes, seed=seed, dropout=0.1)
+    return heirs, origin
 
 
 class OneMember(ClassifierMixin, BaseEstimator):

@@ -49,7 +49,7 @@ from tasks.methods.transfer.objectives import Source, Start, Unsuited, objective
 from tasks.methods.transfer.run import transfer
 
 SEEDS = (0, 1, 2)
-SHARES = (0.1, 1.0, 0.01)
+SHARES = (0.01, 0.1, 1.0)
 STAGES = (
     FitSettings(epochs=8, learning_rate=3e-3, patience=4, trainable="head"),
     FitSettings(epochs=12, learning_rate=1e-3, patience=4),

@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 import json
+from dataclasses import replace
 
 import httpx
 import numpy as np
@@ -169,6 +170,14 @@ def test_capture_holds_no_more_pictures_than_memory_is_meant_for(make, picture_b
     capture.write()
     assert sorted(pq.read_metadata(path).num_rows for path in kept(tmp_path)) == [2, 4]
     assert [capture.put(asked) for _ in range(4)] == [True, True, True, False]  # what was written waits no longer
+
+
+def test_capture_counts_the_length_of_texts_which_may_be_pictures(make, served, monkeypatch):
+    monkeypatch.setattr(capture_module, "_MOST_BYTES_WAITING", 3000)
+    capture = make()
+    assert capture.put(prediction(served))
+    long = prediction(served)
+    assert not capture.put(replace(long, raw=Rows([[*long.raw.values[0][:-1], "x" * 3000]])))
 
 
 def test_capture_survives_a_folder_that_can_not_be_written(make, served, tmp_path):

@@ -39,6 +39,18 @@ def read_csv(path: Path, request: Request) -> RawTable:
     return table_of(frame, request, notes=notes)
 
 
+def read_columns(path: Path, name: str, columns: list[str]) -> pd.DataFrame:
+    """Some columns of a CSV file, as far as they are there.
+
+    Raises:
+        InputError: A column is repeated.
+    """
+    try:
+        return pd.read_csv(path, sep=_separator(path, name), usecols=lambda each: each in columns, **OPTIONS)
+    except (UnicodeDecodeError, pd.errors.EmptyDataError, pd.errors.ParserError, csv.Error):
+        return pd.DataFrame()  # `read_csv` tells what is wrong with it
+
+
 def _separator(path: Path, name: str) -> str:
     """What stands between the columns of the header line."""
     with path.open(encoding="utf-8-sig", newline="") as file:

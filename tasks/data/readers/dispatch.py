@@ -4,16 +4,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from model_registry.errors import InputError
+from tasks.data.pixels import holds_picture
 from tasks.data.rawtable import RawTable, concatenate
 from tasks.data.readers.bundled import read_bundled
 from tasks.data.readers.csv_file import read_csv
 from tasks.data.readers.image_folder import read_folder
 from tasks.data.readers.npz_file import read_npz
 from tasks.data.readers.parquet_file import read_parquet
+from tasks.data.readers.picture_column import with_pictures
 from tasks.data.readers.request import Request, request_for
 from tasks.data.readers.source import locate
+from tasks.data.wording import listed
 from tasks.recipe.data_schema import Data, Rows
 
 READERS = {"csv": read_csv, "parquet": read_parquet, "npz": read_npz, "folder": read_folder, "bundled": read_bundled}
@@ -55,11 +59,35 @@ def read_one(request: Request, base: Path) -> RawTable:
     """
     kind, path = locate(request.name, base)
     table = READERS[kind](path, request)
+    if column := _picture_column(table, request):
+        table = with_pictures(table, replace(request, image=request.image.model_copy(update={"column": column})), path.parent)
     if request.modality not in ("auto", table.modality):
         raise InputError(
             f"data.modality: expected {table.modality!r}, which is what {request.name} holds. Received: {request.modality!r}."
         )
     return table
+
+
+def _picture_column(table: RawTable, request: Request) -> str | None:
+    """The column that holds pictures: the one that is named, else the one whose cells carry pixels already."""
+    if table.frame is None:
+        if request.image.column is not None:
+            raise InputError(
+                f"data.image.column: expected a table, which has columns. Received: {request.image.column!r} with pictures "
+                f"alone, {request.name}."
+            )
+        return None
+    carrying = [str(name) for name in table.frame.columns if _carries_pixels(table.frame[name])]
+    found = list(dict.fromkeys([*([request.image.column] if request.image.column else []), *carrying]))
+    if len(found) > 1:
+        raise InputError(
+            f"{request.name}: expected at most one column of pictures. Received: {listed(found)}. Leave others out (data.drop)."
+        )
+    return found[0] if found else None
+
+
+def _carries_pixels(column: pd.Series) -> bool:
+    return not pd.api.types.is_numeric_dtype(column) and holds_picture(next(iter(column.dropna()), None))
 
 
 def share(total: int, rows: Rows) -> np.ndarray:

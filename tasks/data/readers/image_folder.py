@@ -1,6 +1,7 @@
 """Pictures in class folders: <folder>/<class>/<picture>, or <folder>/train|val|test/<class>/<picture>."""
 
 from collections import Counter
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +26,11 @@ def read_folder(path: Path, request: Request) -> RawTable:
     images, taken, hashes, rejected = [], [], [], []
     for row, (file, label, _) in enumerate(entries):
         try:
-            image = _pixels(file)
+            image = pixels_of(file)
         except Exception as error:  # PIL's decoders raise many kinds on damaged files
             name = str(file.relative_to(path))
             rejected.append(
-                Rejected(0, row, name, f"{name}: expected a readable picture. Received: {_reason(error, file)}", label)
+                Rejected(0, row, name, f"{name}: expected a readable picture. Received: {reason_of(error, file)}", label)
             )
             continue
         hashes.append(picture_hash(image))
@@ -41,7 +42,7 @@ def read_folder(path: Path, request: Request) -> RawTable:
         )
     channels = request.image.channels or max(image.shape[-1] for image in images)
     images = [converted(image[np.newaxis], request.image.size, channels)[0] for image in images]
-    _one_size(images, request.name)
+    one_size(images, request.name)
     labels = np.array([entries[row][1] for row in taken], dtype=object)
     marks = np.array([entries[row][2] for row in taken], dtype=object)
     return picture_table(
@@ -83,11 +84,11 @@ def _pictures(path: Path) -> list[Path]:
     return sorted(child for child in path.iterdir() if child.suffix.lower() in SUFFIXES and not child.name.startswith("."))
 
 
-def _pixels(file: Path) -> np.ndarray:
-    """One picture upright: uint8 [h, w, 1] or [h, w, 3]."""
+def pixels_of(source: Path | bytes) -> np.ndarray:
+    """One picture upright, from a file or its content: uint8 [h, w, 1] or [h, w, 3]."""
     from PIL import Image, ImageOps
 
-    with Image.open(file) as picture:
+    with Image.open(BytesIO(source) if isinstance(source, bytes) else source) as picture:
         picture.load()
         upright = ImageOps.exif_transpose(picture)
         if upright.mode.startswith("I"):  # 16-bit grey, which PIL would clip instead of scale
@@ -98,14 +99,19 @@ def _pixels(file: Path) -> np.ndarray:
         return np.asarray(upright.convert("RGB"))
 
 
-def _reason(error: Exception, file: Path) -> str:
+def reason_of(error: Exception, file: Path) -> str:
     """PIL's message in one line, without the path."""
     if file.stat().st_size == 0:
         return "an empty file"
     return str(error).replace(str(file), file.name).splitlines()[0] if str(error) else type(error).__name__
 
 
-def _one_size(images: list[np.ndarray], name: str) -> None:
+def one_size(images: list[np.ndarray], name: str) -> None:
+    """Refuses pictures [h, w, c] of several sizes.
+
+    Raises:
+        InputError: There are several; the message says which, and how to have them resized.
+    """
     sizes = Counter(image.shape[:2] for image in images)
     if len(sizes) > 1:
         (height, width), _ = sizes.most_common(1)[0]
