@@ -14,7 +14,7 @@ from model_registry import artifacts
 from model_registry.errors import InputError
 from model_registry.store import ensure
 from model_registry.versions import Version
-from tasks.data.batch import picture_column
+from tasks.data.batch import picture_reading
 from tasks.data.digest import content_digest
 from tasks.data.rawtable import RawTable, labelled, pictures
 from tasks.data.readers.dispatch import read_one
@@ -66,7 +66,7 @@ def keep_batch(data: Path, sha256: str, version: Version, target: str | None) ->
     stem = ensure().home / "batches" / batch_key(sha256, version, target)[:16]
     if data.is_dir():
         return _once(stem, lambda partial: shutil.copytree(data, partial))
-    image = picture_column(Solution.read(artifacts.fetch(version)).preprocessing or {})  # the copy carries the pixels
+    image = picture_reading(Solution.read(artifacts.fetch(version)).preprocessing or {})  # the copy carries the pixels
     table = read_one(Request(str(data.absolute()), target or name, image=image), Path())
     table = table.take(np.array([label is not None for label in labelled(table)], dtype=bool))
     if table.frame is None:

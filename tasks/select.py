@@ -73,8 +73,10 @@ def _mean_ranks(names: list[str], found: list[Candidate]) -> dict[str, float]:
 
 def _let_go(names: list[str], found: list[Candidate], kept: int) -> list[Candidate]:
     """The candidates so far, networks kept of the best alone: a registry may hold more than fit the memory."""
-    fit = [each for each in found if not each.refusal]
-    ranks = _mean_ranks(names, fit) if fit else {}
+    holding = [each for each in found if each.opened is not None]
+    if len(holding) <= kept:
+        return found
+    ranks = _mean_ranks(names, holding)
     best = set(sorted(ranks, key=lambda label: ranks[label])[:kept])
     return [each if each.opened is None or each.version.label in best else replace(each, opened=None) for each in found]
 

@@ -72,6 +72,9 @@ class Label:
     label: str
 
 
+Measured = tuple[Prediction | Label, int]  # with about how many bytes of memory it takes
+
+
 class Capture:
     """The queue and its writer.
 
@@ -96,7 +99,7 @@ class Capture:
     ) -> None:
         self._folder, self._policy, self._metrics = folder, policy, metrics
         self._sample, self._keep_days, self._every_s = sample, keep_days, every_s
-        self._queue: queue.SimpleQueue[Prediction | Label] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Measured] = queue.SimpleQueue()
         self._bytes, self._counting = 0, threading.Lock()
         self._cleaned = 0.0
         self._stop = threading.Event()
@@ -112,7 +115,7 @@ class Capture:
             return False
         with self._counting:
             self._bytes += size
-        self._queue.put(item)
+        self._queue.put((item, size))
         return True
 
     def facts(self) -> dict[str, Any]:
@@ -163,12 +166,12 @@ class Capture:
             if ending:
                 return
 
-    def _drain(self) -> Iterable[Prediction | Label]:
+    def _drain(self) -> Iterable[Measured]:
         for _ in range(self._queue.qsize()):
-            item = self._queue.get_nowait()
+            item, size = self._queue.get_nowait()
             with self._counting:
-                self._bytes -= _bytes(item)
-            yield item
+                self._bytes -= size
+            yield item, size
 
     def _write(self, items: list[Any]) -> None:
         first = items[0]
@@ -191,16 +194,16 @@ class Capture:
             partial.unlink(missing_ok=True)
 
 
-def _grouped(items: Iterable[Prediction | Label]) -> Iterable[list[Any]]:
+def _grouped(items: Iterable[Measured]) -> Iterable[list[Any]]:
     """Items that go into one file: of one kind, day, model and version, and not too many."""
     groups: dict[Any, list[Any]] = {}
     rows, sizes = Counter[Any](), Counter[Any]()
-    for item in items:
+    for item, size in items:
         day = int(item.at // 86_400)
         key = (day, item.served.sha256, item.served.label) if isinstance(item, Prediction) else (day, item.name)
         groups.setdefault(key, []).append(item)
         rows[key] += count_rows(item.raw) if isinstance(item, Prediction) else 1
-        sizes[key] += _bytes(item)
+        sizes[key] += size
         if rows[key] >= _MOST_ROWS_A_FILE or sizes[key] >= _MOST_BYTES_A_FILE:
             yield groups.pop(key)
             rows[key] = sizes[key] = 0

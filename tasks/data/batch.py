@@ -23,6 +23,7 @@ from tasks.data.readers.dispatch import read_one
 from tasks.data.readers.pictures import PICTURE_TARGET
 from tasks.data.readers.request import Request
 from tasks.data.readers.source import BUNDLED
+from tasks.data.transform import picture_shape, state_of_pictures
 from tasks.data.values import as_number
 from tasks.data.wording import listed, nearest
 from tasks.recipe.data_schema import Image
@@ -122,7 +123,7 @@ def request_of(name: str, card: DataCard, preprocessing: Mapping[str, Any], targ
         labels: Literal["required", "optional"] = "optional" if target is None else "required"
         wanted = target or card.target
         return Request(
-            name, wanted, features=card.features, image=picture_column(preprocessing), modality="tabular", labels=labels
+            name, wanted, features=card.features, image=picture_reading(preprocessing), modality="tabular", labels=labels
         )
     size = preprocessing["size"] if preprocessing["resize"] else None
     image = Image(size=size, channels=preprocessing["channels"], pixel_max=preprocessing["pixel_max"])
@@ -131,9 +132,9 @@ def request_of(name: str, card: DataCard, preprocessing: Mapping[str, Any], targ
     return Request(name, key, image=image, modality="image", labels="optional" if target is None else "required")
 
 
-def picture_column(preprocessing: Mapping[str, Any]) -> Image:
+def picture_reading(preprocessing: Mapping[str, Any]) -> Image:
     """How the pictures among a table's columns are read, where it has any: as they were for training."""
-    column = next((each for each in preprocessing.get("columns", []) if each["kind"] == "picture"), None)
+    column = state_of_pictures(preprocessing)
     return Image() if column is None else Image(column=column["name"], size=column["size"], channels=column["channels"])
 
 
@@ -192,8 +193,7 @@ def _unusable(seen: pd.DataFrame, preprocessing: Mapping[str, Any]) -> Iterator[
     for column in preprocessing.get("columns", []):
         name, cells = column["name"], arrays_of(seen[[column["name"]]])[column["name"]]
         if column["kind"] == "picture":
-            height, width = column["size"]
-            why = (fault(cell, (height, width, column["channels"])) for cell in cells)
+            why = (fault(cell, picture_shape(column)) for cell in cells)
             yield from ((row, f"{name}: expected a picture as in training") for row, each in enumerate(why) if each)
             continue
         if column["kind"] == "categorical":

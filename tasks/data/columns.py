@@ -45,6 +45,13 @@ def normalised(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> pd.DataFrame:
     return pd.DataFrame(columns, index=frame.index)
 
 
+def carries_pixels(column: pd.Series) -> bool:
+    """Whether a column's first cell that is there holds a picture (see `tasks.data.pixels`); the others are not read."""
+    if pd.api.types.is_numeric_dtype(column):
+        return False
+    return holds_picture(next((cell for cell in column if not is_missing(cell)), None))
+
+
 def arrays_of(frame: pd.DataFrame) -> dict[str, np.ndarray]:
     """Column name to values: float64 with NaN, or object with str and None."""
     return {str(name): _plain(frame[name]) for name in frame.columns}

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tasks.data.columns import carries_pixels
 from tasks.data.dataset import DataSet
-from tasks.data.pixels import holds_picture, pictures_of, shape_of
+from tasks.data.pixels import pictures_of, shape_of
 from tasks.methods.drift.base import Kind
 from tasks.methods.drift.pictures import picture_features
 
@@ -36,7 +37,7 @@ def features_of(raw: pd.DataFrame | np.ndarray) -> tuple[dict[str, np.ndarray], 
     kinds: dict[str, Kind] = {}
     for name in raw.columns:
         column = raw[name]
-        if holds_picture(next(iter(column.dropna()), None)):
+        if carries_pixels(column):
             told = {f"{name} {each}": values for each, values in picture_features(_pictures(column)).items()}
             columns |= told
             kinds |= dict.fromkeys(told, "numeric")

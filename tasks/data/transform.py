@@ -79,19 +79,30 @@ def feature_names(state: Mapping[str, Any]) -> list[str]:
     return names
 
 
+def state_of_pictures(state: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The state of a table's column of pictures; None where it has none."""
+    return next((each for each in state.get("columns", []) if each["kind"] == "picture"), None)
+
+
+def picture_shape(column: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Height, width and channels of the pictures of a column, by its state."""
+    height, width = column["size"]
+    return height, width, column["channels"]
+
+
 def picture_view(state: Mapping[str, Any]) -> tuple[int, tuple[int, int, int]] | None:
     """Where the pixels of a table with a column of pictures begin in a transformed row, and the pictures' shape; else None."""
-    column = next((each for each in state.get("columns", []) if each["kind"] == "picture"), None)
+    column = state_of_pictures(state)
     if column is None:
         return None
-    shape = (*column["size"], column["channels"])
+    shape = picture_shape(column)
     return output_shape(state)[0] - int(np.prod(shape)), shape
 
 
 def picture_column(state: Mapping[str, Any]) -> tuple[str, str] | None:
     """A table's column of pictures, and what each of its cells begins with; None where it has none."""
-    column = next((each for each in state.get("columns", []) if each["kind"] == "picture"), None)
-    return None if column is None else (column["name"], head_of((*column["size"], column["channels"])))
+    column = state_of_pictures(state)
+    return None if column is None else (column["name"], head_of(picture_shape(column)))
 
 
 def _known_format(state: Mapping[str, Any]) -> None:
@@ -164,8 +175,7 @@ def _one_hot(column: Mapping[str, Any], values: Any) -> np.ndarray:
 
 def _pixels(column: Mapping[str, Any], values: Any) -> np.ndarray:
     """The pixels of a column of pictures, scaled to [0, 1]: [n, h * w * c]."""
-    height, width = column["size"]
-    found = pictures_of(values, (height, width, column["channels"]), column["name"])
+    found = pictures_of(values, picture_shape(column), column["name"])
     return found.reshape(len(found), -1).astype(np.float32) / np.float32(column["pixel_max"])
 
 

@@ -4,10 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from model_registry.errors import InputError
-from tasks.data.pixels import holds_picture
+from tasks.data.columns import carries_pixels
 from tasks.data.rawtable import RawTable, concatenate
 from tasks.data.readers.bundled import read_bundled
 from tasks.data.readers.csv_file import read_csv
@@ -77,17 +76,13 @@ def _picture_column(table: RawTable, request: Request) -> str | None:
                 f"alone, {request.name}."
             )
         return None
-    carrying = [str(name) for name in table.frame.columns if _carries_pixels(table.frame[name])]
+    carrying = [str(name) for name in table.frame.columns if carries_pixels(table.frame[name])]
     found = list(dict.fromkeys([*([request.image.column] if request.image.column else []), *carrying]))
     if len(found) > 1:
         raise InputError(
             f"{request.name}: expected at most one column of pictures. Received: {listed(found)}. Leave others out (data.drop)."
         )
     return found[0] if found else None
-
-
-def _carries_pixels(column: pd.Series) -> bool:
-    return not pd.api.types.is_numeric_dtype(column) and holds_picture(next(iter(column.dropna()), None))
 
 
 def share(total: int, rows: Rows) -> np.ndarray:
